@@ -1,0 +1,18 @@
+#ifndef TFL_BASE_FS_H
+#define TFL_BASE_FS_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <sys/types.h>
+
+/* Files and folders. All paths are NUL-terminated; errors name the path. */
+int tfl_mkdir_p(const char *path, mode_t mode, struct tfl_error *err);
+/* Writes the whole file under a temporary name beside it, then renames it into place. */
+int tfl_write_file(const char *path, const void *data, size_t n, mode_t mode, struct tfl_error *err);
+/* Reads a file of at most max bytes into b (appends); larger is TFL_E_TOO_LARGE. */
+int tfl_read_file(const char *path, struct tfl_buf *b, size_t max, struct tfl_error *err);
+/* Removes a file or a folder with all in it, following no symbolic link; what is not there is no error. */
+int tfl_remove_tree(const char *path, struct tfl_error *err);
+
+#endif
