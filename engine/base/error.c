@@ -9,8 +9,7 @@
 static const struct {
     const char *string;
     enum tfl_class class;
-} codes[] = {
-    [TFL_OK] = {"ok", TFL_INFRA},
+} codes[] = {[TFL_OK] = {"ok", TFL_INFRA},
 #define X(id, string, class) [TFL_E_##id] = {string, class},
     TFL_CODES(X)
 #undef X
@@ -71,8 +70,8 @@ int tfl_wrap(struct tfl_error *err, const char *fmt, ...)
 
 void tfl_assert_failed(const char *cond, const char *file, int line)
 {
-    fprintf(stderr, "tfl: broken promise `%s` at %s:%d; this is a defect of tfl, please report it\n", cond, file,
-        line);
+    fprintf(stderr, "tfl: broken promise `%s` at %s:%d; this is a defect of tfl, please report it\n", cond,
+        file, line);
     abort();
 }
 

@@ -9,27 +9,27 @@ enum tfl_class { TFL_USAGE, TFL_INFRA, TFL_FAILURE, TFL_INCONCLUSIVE };
 
 /* Every error code: identifier, the stable string scripts and summaries see, verdict class. */
 #define TFL_CODES(X)                                                                                         \
-    X(USAGE, "usage", TFL_USAGE)               /* wrong argument, flag, environment or script */             \
-    X(BAD_CONFIG, "bad_config", TFL_USAGE)     /* a file or plan that cannot be used */                      \
-    X(SCRIPT, "script_error", TFL_USAGE)       /* an error raised by the user's Lua */                       \
-    X(HOG, "script_hog", TFL_USAGE)            /* a script that does not give the loop back */               \
-    X(UNSUPPORTED, "unsupported", TFL_USAGE)   /* this backend, kind or clock cannot do it */                \
-    X(STATE, "wrong_state", TFL_USAGE)         /* a verb on a thing that is not in the state for it */       \
-    X(IO, "io", TFL_INFRA)                     /* file, folder or disk */                                    \
-    X(NO_SPACE, "disk_full", TFL_INFRA)        /* ENOSPC, EDQUOT */                                          \
-    X(NO_PORTS, "no_ports", TFL_INFRA)         /* every port block is taken */                               \
-    X(SPAWN, "spawn", TFL_INFRA)               /* a program that cannot be started */                        \
-    X(EXITED, "exited", TFL_INFRA)             /* a process ended that should not have */                    \
-    X(NOT_READY, "not_ready", TFL_INFRA)       /* a deadline passed before a node was ready */               \
-    X(CONNECT, "connect", TFL_INFRA)           /* refused, unreachable, reset */                             \
-    X(TIMEOUT, "timeout", TFL_INFRA)           /* no complete answer in time */                              \
-    X(TOO_LARGE, "too_large", TFL_INFRA)       /* a body, header, line or queue over its bound */            \
-    X(HTTP_STATUS, "http_status", TFL_INFRA)   /* an answer whose status is not the one expected */          \
-    X(BAD_REPLY, "bad_reply", TFL_INFRA)       /* an answer that is not what the dialect says */             \
-    X(NOT_FOUND, "not_found", TFL_INFRA)       /* no such block, file, node */                               \
-    X(INVALID, "invalid", TFL_INFRA)           /* bytes that break a rule of the chain */                    \
-    X(CANCELLED, "cancelled", TFL_INFRA)       /* given up by whoever asked */                               \
-    X(INTERNAL, "internal", TFL_INFRA)         /* a defect of tfl */
+    X(USAGE, "usage", TFL_USAGE)             /* wrong argument, flag, environment or script */               \
+    X(BAD_CONFIG, "bad_config", TFL_USAGE)   /* a file or plan that cannot be used */                        \
+    X(SCRIPT, "script_error", TFL_USAGE)     /* an error raised by the user's Lua */                         \
+    X(HOG, "script_hog", TFL_USAGE)          /* a script that does not give the loop back */                 \
+    X(UNSUPPORTED, "unsupported", TFL_USAGE) /* this backend, kind or clock cannot do it */                  \
+    X(STATE, "wrong_state", TFL_USAGE)       /* a verb on a thing that is not in the state for it */         \
+    X(IO, "io", TFL_INFRA)                   /* file, folder or disk */                                      \
+    X(NO_SPACE, "disk_full", TFL_INFRA)      /* ENOSPC, EDQUOT */                                            \
+    X(NO_PORTS, "no_ports", TFL_INFRA)       /* every port block is taken */                                 \
+    X(SPAWN, "spawn", TFL_INFRA)             /* a program that cannot be started */                          \
+    X(EXITED, "exited", TFL_INFRA)           /* a process ended that should not have */                      \
+    X(NOT_READY, "not_ready", TFL_INFRA)     /* a deadline passed before a node was ready */                 \
+    X(CONNECT, "connect", TFL_INFRA)         /* refused, unreachable, reset */                               \
+    X(TIMEOUT, "timeout", TFL_INFRA)         /* no complete answer in time */                                \
+    X(TOO_LARGE, "too_large", TFL_INFRA)     /* a body, header, line or queue over its bound */              \
+    X(HTTP_STATUS, "http_status", TFL_INFRA) /* an answer whose status is not the one expected */            \
+    X(BAD_REPLY, "bad_reply", TFL_INFRA)     /* an answer that is not what the dialect says */               \
+    X(NOT_FOUND, "not_found", TFL_INFRA)     /* no such block, file, node */                                 \
+    X(INVALID, "invalid", TFL_INFRA)         /* bytes that break a rule of the chain */                      \
+    X(CANCELLED, "cancelled", TFL_INFRA)     /* given up by whoever asked */                                 \
+    X(INTERNAL, "internal", TFL_INFRA)       /* a defect of tfl */
 
 enum tfl_code {
     TFL_OK = 0,
@@ -79,6 +79,6 @@ void tfl_close_p(int *fd);
 #define TFL_CLOSE __attribute__((cleanup(tfl_close_p)))
 
 #define TFL_LEN(array) (sizeof(array) / sizeof((array)[0]))
-#define TFL_CONTAINER(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define TFL_CONTAINER(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

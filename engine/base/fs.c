@@ -65,7 +65,8 @@ int tfl_read_file(const char *path, struct tfl_buf *b, size_t max, struct tfl_er
 {
     TFL_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return tfl_fail_errno(err, errno == ENOENT ? TFL_E_NOT_FOUND : TFL_E_IO, errno, "cannot read %s", path);
+        return tfl_fail_errno(
+            err, errno == ENOENT ? TFL_E_NOT_FOUND : TFL_E_IO, errno, "cannot read %s", path);
     size_t start = b->len;
     for (;;) {
         tfl_buf_reserve(b, 16384);

@@ -114,7 +114,8 @@ static void sift_down(struct tfl_loop *loop, struct tfl_timer *timer, size_t i)
     place(loop, timer, i);
 }
 
-void tfl_timer_start(struct tfl_loop *loop, struct tfl_timer *timer, int64_t at, void (*fn)(struct tfl_timer *))
+void tfl_timer_start(
+    struct tfl_loop *loop, struct tfl_timer *timer, int64_t at, void (*fn)(struct tfl_timer *))
 {
     tfl_timer_stop(loop, timer);
     timer->at = at;

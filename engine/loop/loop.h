@@ -12,7 +12,8 @@
  * anything is runnable, then jumps to the next deadline; it has timers and deferred calls only. */
 struct tfl_loop;
 
-struct tfl_loop *tfl_loop_new(struct tfl_error *err); /* NULL and err when the system gives no epoll or timerfd */
+struct tfl_loop *tfl_loop_new(
+    struct tfl_error *err); /* NULL and err when the system gives no epoll or timerfd */
 /* A virtual loop whose wall clock starts at wall_ns (nanoseconds since the Unix epoch) and monotonic clock at 0. */
 struct tfl_loop *tfl_loop_new_virtual(int64_t wall_ns);
 void tfl_loop_free(struct tfl_loop *loop); /* watchers still started are forgotten, not called; NULL-safe */
@@ -43,7 +44,8 @@ struct tfl_timer {
     size_t slot; /* place in the heap + 1; 0: not started */
 };
 /* Fires once at or after `at`; timers with one deadline fire in the order they were started. Restarts a started one. */
-void tfl_timer_start(struct tfl_loop *loop, struct tfl_timer *timer, int64_t at, void (*fn)(struct tfl_timer *));
+void tfl_timer_start(
+    struct tfl_loop *loop, struct tfl_timer *timer, int64_t at, void (*fn)(struct tfl_timer *));
 void tfl_timer_stop(struct tfl_loop *loop, struct tfl_timer *timer);
 static inline bool tfl_timer_started(const struct tfl_timer *timer)
 {

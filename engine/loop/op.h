@@ -12,10 +12,11 @@ struct tfl_op {
     struct tfl_loop *loop;
     enum { TFL_OP_PENDING, TFL_OP_FINISHING, TFL_OP_DONE } state;
     bool failed;
-    struct tfl_error err;                  /* valid when failed */
-    void (*done)(struct tfl_op *op);       /* set by the starter after the start; may be NULL, may free the op */
-    void *owner;                           /* the starter's */
-    void (*on_cancel)(struct tfl_op *op);  /* the implementor's: lets go of all work at once; called while pending */
+    struct tfl_error err;            /* valid when failed */
+    void (*done)(struct tfl_op *op); /* set by the starter after the start; may be NULL, may free the op */
+    void *owner;                     /* the starter's */
+    void (*on_cancel)(
+        struct tfl_op *op); /* the implementor's: lets go of all work at once; called while pending */
     void (*on_destroy)(struct tfl_op *op); /* the implementor's: frees the struct that embeds the op */
     struct tfl_defer defer;
 };

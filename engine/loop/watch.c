@@ -15,11 +15,12 @@ static void io_ready(struct ev_loop *ev, ev_io *w, int revents)
 {
     struct tfl_io *io = w->data;
     (void)ev;
-    io->fn(io, (revents & (EV_READ | EV_ERROR) ? TFL_READ : 0) | (revents & (EV_WRITE | EV_ERROR) ? TFL_WRITE : 0));
+    io->fn(io,
+        (revents & (EV_READ | EV_ERROR) ? TFL_READ : 0) | (revents & (EV_WRITE | EV_ERROR) ? TFL_WRITE : 0));
 }
 
-int tfl_io_start(struct tfl_loop *loop, struct tfl_io *io, int fd, int events, void (*fn)(struct tfl_io *, int),
-    struct tfl_error *err)
+int tfl_io_start(struct tfl_loop *loop, struct tfl_io *io, int fd, int events,
+    void (*fn)(struct tfl_io *, int), struct tfl_error *err)
 {
     if (no_virtual(loop, "watching a file descriptor", err))
         return -1;
@@ -58,8 +59,8 @@ static void child_ended(struct tfl_io *io, int events)
     child->fn(child, status);
 }
 
-int tfl_child_start(struct tfl_loop *loop, struct tfl_child *child, pid_t pid, void (*fn)(struct tfl_child *, int),
-    struct tfl_error *err)
+int tfl_child_start(struct tfl_loop *loop, struct tfl_child *child, pid_t pid,
+    void (*fn)(struct tfl_child *, int), struct tfl_error *err)
 {
     if (no_virtual(loop, "watching a process", err))
         return -1;
@@ -96,8 +97,8 @@ static void signal_arrived(struct ev_loop *ev, ev_signal *w, int revents)
     signal->fn(signal);
 }
 
-int tfl_signal_start(struct tfl_loop *loop, struct tfl_signal *signal, int signum, void (*fn)(struct tfl_signal *),
-    struct tfl_error *err)
+int tfl_signal_start(struct tfl_loop *loop, struct tfl_signal *signal, int signum,
+    void (*fn)(struct tfl_signal *), struct tfl_error *err)
 {
     if (no_virtual(loop, "watching a signal", err))
         return -1;

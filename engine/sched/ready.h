@@ -13,7 +13,8 @@ struct tfl_ready {
     struct tfl_ready_item *items;
 };
 
-void tfl_ready_put(struct tfl_ready *ready, struct tfl_ready_item *item); /* once: a queued item stays where it is */
+void tfl_ready_put(
+    struct tfl_ready *ready, struct tfl_ready_item *item); /* once: a queued item stays where it is */
 void tfl_ready_drop(struct tfl_ready *ready, struct tfl_ready_item *item);
 bool tfl_ready_empty(const struct tfl_ready *ready);
 /* Runs all items queued at the call, in order; run may put and drop any item. */

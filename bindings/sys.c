@@ -1,0 +1,193 @@
+/* The small things of the process and host that Lua needs: terminal, files, signals, host pressure. */
+#include "base/fs.h"
+#include "base/log.h"
+#include "bindings/task.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_FILE = 64 << 20 };
+
+/* sys.write(fd, text): writes all of it; false when the reader is gone (a closed pipe must not end a run). */
+static int l_write(lua_State *L)
+{
+    int fd = (int)luaL_checkinteger(L, 1);
+    size_t n;
+    const char *text = luaL_checklstring(L, 2, &n);
+    while (n) {
+        ssize_t w = write(fd, text, n);
+        if (w < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (w < 0)
+            break;
+        text += w;
+        n -= (size_t)w;
+    }
+    lua_pushboolean(L, n == 0);
+    return 1;
+}
+
+/* sys.isatty(fd) → boolean; sys.columns() → width of the terminal of stdout, 80 when it has none. */
+static int l_isatty(lua_State *L)
+{
+    lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+    return 1;
+}
+
+static int l_columns(lua_State *L)
+{
+    struct winsize ws;
+    bool known = !ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col > 0;
+    lua_pushinteger(L, known ? ws.ws_col : 80);
+    return 1;
+}
+
+/* sys.exe() → path of the running tfl. */
+static int l_exe(lua_State *L)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    lua_pushlstring(L, path, n > 0 ? (size_t)n : 0);
+    return 1;
+}
+
+static int l_pid(lua_State *L)
+{
+    lua_pushinteger(L, getpid());
+    return 1;
+}
+
+/* sys.random() → a seed of 31 bits from the system: short enough to type again. */
+static int l_random(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)(randombytes_random() & 0x7fffffff));
+    return 1;
+}
+
+/* sys.stat(path) → {type = "file" | "folder" | "other", size, executable} | nil */
+static int l_stat(lua_State *L)
+{
+    struct stat st;
+    const char *path = luaL_checkstring(L, 1);
+    if (stat(path, &st)) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "folder" : "other");
+    lua_setfield(L, -2, "type");
+    lua_pushinteger(L, st.st_size);
+    lua_setfield(L, -2, "size");
+    lua_pushboolean(L, !access(path, X_OK));
+    lua_setfield(L, -2, "executable");
+    return 1;
+}
+
+/* sys.list(path) → array of names, sorted, without dot files | nil, message */
+static int l_list(lua_State *L)
+{
+    struct dirent **names;
+    const char *path = luaL_checkstring(L, 1);
+    int n = scandir(path, &names, NULL, alphasort);
+    if (n < 0)
+        return luaL_fileresult(L, 0, path);
+    lua_newtable(L);
+    for (int i = 0, k = 0; i < n; i++) {
+        if (names[i]->d_name[0] != '.') {
+            lua_pushstring(L, names[i]->d_name);
+            lua_rawseti(L, -2, ++k);
+        }
+        free(names[i]);
+    }
+    free(names);
+    return 1;
+}
+
+/* sys.read_file(path) → text | nil, message (files of up to 64 MiB); sys.write_file(path, text): raises. */
+static int l_read_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    struct tfl_buf b = {0};
+    struct tfl_error err;
+    if (tfl_read_file(path, &b, MAX_FILE, &err)) {
+        tfl_buf_done(&b);
+        lua_pushnil(L);
+        lua_pushstring(L, err.msg);
+        return 2;
+    }
+    lua_pushlstring(L, b.data, b.len);
+    tfl_buf_done(&b);
+    return 1;
+}
+
+static int l_write_file(lua_State *L)
+{
+    size_t n;
+    const char *path = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &n);
+    struct tfl_error err;
+    if (tfl_write_file(path, text, n, 0644, &err))
+        return tfl_raise(L, &err);
+    return 0;
+}
+
+/* sys.loop_lag_ms() → the latest the loop was for a timer since the last call. */
+static int l_loop_lag_ms(lua_State *L)
+{
+    lua_pushnumber(L, (double)tfl_loop_take_lag(tfl_engine(L)->loop) / 1e6);
+    return 1;
+}
+
+/* sys.psi_full() → microseconds in which all tasks of the host stalled, cpu + io + memory since boot | nil
+ * without PSI. (Linux Documentation/accounting/psi.rst; the cpu row has "full" since 5.13.) */
+static int l_psi_full(lua_State *L)
+{
+    static const char *const files[] = {"/proc/pressure/cpu", "/proc/pressure/io", "/proc/pressure/memory"};
+    lua_Integer sum = 0;
+    bool any = false;
+    for (size_t i = 0; i < TFL_LEN(files); i++) {
+        struct tfl_buf b = {0};
+        const char *full, *total;
+        if (!tfl_read_file(files[i], &b, 4096, NULL) && (full = strstr(b.data, "full ")) &&
+            (total = strstr(full, "total="))) {
+            sum += strtoll(total + 6, NULL, 10);
+            any = true;
+        }
+        tfl_buf_done(&b);
+    }
+    if (any)
+        lua_pushinteger(L, sum);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* sys.log_configure(filter) → true | false, message: reads a TFL_LOG filter. */
+static int l_log_configure(lua_State *L)
+{
+    struct tfl_error err;
+    if (!tfl_log_configure(luaL_optstring(L, 1, NULL), &err)) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    lua_pushboolean(L, 0);
+    lua_pushstring(L, err.msg);
+    return 2;
+}
+
+int tfl_open_sys(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"write", l_write}, {"isatty", l_isatty}, {"columns", l_columns},
+        {"exe", l_exe}, {"pid", l_pid}, {"random", l_random}, {"stat", l_stat}, {"list", l_list},
+        {"read_file", l_read_file}, {"write_file", l_write_file}, {"loop_lag_ms", l_loop_lag_ms},
+        {"psi_full", l_psi_full}, {"log_configure", l_log_configure}, {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}
