@@ -77,7 +77,8 @@ struct tfl_child {
     struct tfl_io io;
     struct tfl_loop *loop;
     pid_t pid;
-    int pidfd; /* usable for signals while started: see tfl_child_signal */
+    int pidfd;  /* usable for signals while started: see tfl_child_signal */
+    bool group; /* set after the start for a leader of a process group: what is left of it is killed at its end */
 };
 /* Watches a child process of this process until it ends (by pidfd: no SIGCHLD handler, no pid reuse). */
 int tfl_child_start(struct tfl_loop *loop, struct tfl_child *child, pid_t pid,

@@ -1,6 +1,7 @@
 #include "loop/loop_impl.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -52,9 +53,13 @@ static void child_ended(struct tfl_io *io, int events)
 {
     struct tfl_child *child = TFL_CONTAINER(io, struct tfl_child, io);
     int status = 0;
+    siginfo_t info = {0};
     (void)events;
-    if (waitpid(child->pid, &status, WNOHANG) == 0)
+    if (!waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid == 0)
         return;
+    if (child->group) /* before the reap: until then nobody else can have the group's id */
+        kill(-child->pid, SIGKILL);
+    waitpid(child->pid, &status, 0);
     tfl_child_stop(child->loop, child);
     child->fn(child, status);
 }

@@ -1,0 +1,22 @@
+#ifndef TFL_PROC_UNDO_H
+#define TFL_PROC_UNDO_H
+
+#include "loop/op.h"
+#include "proc/ledger.h"
+
+/* Carries out the undo requests of a ledger: first all processes at once (so that the host is clean within two seconds
+ * whatever the rest takes), then everything else, the newest first. */
+struct tfl_undo {
+    struct tfl_op op;           /* fails, naming what is left, when something could not be undone */
+    struct json_object *report; /* array of {undo, …, killed | removed | error}; owned by the op */
+};
+
+/* The ledger is borrowed until the op ends; requests carried out are marked done in it. When all are done, its file is
+ * removed. Processes that do not go within 5 s of SIGKILL, and commands beyond their time, are errors in the report. */
+struct tfl_undo *tfl_undo(struct tfl_loop *loop, struct tfl_ledger *ledger);
+
+/* Undoes every ledger in the ledgers' folder whose run is dead. report: array of {"run_id":…, "undone":[…], "error":…};
+ * runs that live are left alone. Fails when one could not be undone, after trying all. */
+struct tfl_undo *tfl_clean(struct tfl_loop *loop);
+
+#endif
