@@ -259,9 +259,9 @@ end
 
 --- One HTTP GET to this host without any client library: the whole answer as text, or nil when nobody answers.
 function support.http(port, path, within)
-    local out, code = support.sh(("timeout %g bash -c %s"):format(within or 5, quote(
-        ("exec 3<>/dev/tcp/127.0.0.1/%d && printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && cat <&3")
-        :format(port, path))))
+    local get = ("GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n"):format(path)
+    local script = ("exec 3<>/dev/tcp/127.0.0.1/%d && printf '%s' >&3 && cat <&3"):format(port, get)
+    local out, code = support.sh(("timeout %g bash -c %s"):format(within or 5, quote(script)))
     return code == 0 and out or nil
 end
 
@@ -300,8 +300,7 @@ local function finish()
     if current.dir then
         ok, message = pcall(support.assert_nothing_left)
         if not ok then -- what one test left must not fail the next
-            support.sh(("for f in /proc/[0-9]*/environ; do tr '\\0' '\\n' <$f 2>/dev/null | grep -qF %s && p=${f%%/environ} && " ..
-                "tr '\\0' '\\n' <$f 2>/dev/null | grep -q ^TFL_RUN_ID= && kill -9 ${p#/proc/}; done"):format(quote(current.dir)))
+            leaks.kill(current.before, current.dir)
         end
         support.sh("rm -rf " .. quote(current.dir))
     end

@@ -7,6 +7,7 @@ local lfs = require "lfs"
 
 local leaks = {}
 
+local SETTLE_SECONDS = 3 -- a clean-up that is still at work has this long
 local FIRST_PORT, LAST_PORT = 20000, 32767
 
 local function read(path)
@@ -19,14 +20,16 @@ local function read(path)
     return text
 end
 
---- Processes of runs: {[pid] = {start = clock ticks since boot, text = environment and command line}}.
--- Start times tell a process from a later one that got its pid.
-local function processes()
+--- Processes of runs (TFL_RUN_ID in their environment), or with a mark those that have it in their environment or arguments:
+-- {[pid] = {start = clock ticks since boot, command =}}. Start times tell a process from a later one that got its pid.
+local function processes(mark)
     local found = {}
     for name in lfs.dir("/proc") do
         local pid = math.tointeger(tonumber(name))
         local environ = pid and read("/proc/" .. name .. "/environ")
-        if environ and ("\0" .. environ):find("\0TFL_RUN_ID=", 1, true) then
+        local cmdline = environ and read("/proc/" .. name .. "/cmdline") or ""
+        local text = environ and "\0" .. environ .. "\0" .. cmdline
+        if text and text:find(mark or "\0TFL_RUN_ID=", 1, true) then
             local stat = read("/proc/" .. name .. "/stat") or ""
             local state, rest = stat:match("^.*%) (%S) (.*)$")
             local fields = {}
@@ -34,12 +37,7 @@ local function processes()
                 fields[#fields + 1] = field
             end
             if state and state ~= "Z" and state ~= "X" then
-                local cmdline = read("/proc/" .. name .. "/cmdline") or ""
-                found[pid] = {
-                    start = fields[19],
-                    command = (cmdline:gsub("%z+$", ""):gsub("%z", " ")),
-                    text = environ .. "\0" .. cmdline,
-                }
+                found[pid] = { start = fields[19], command = (cmdline:gsub("%z+$", ""):gsub("%z", " ")) }
             end
         end
     end
@@ -99,13 +97,12 @@ function leaks.snapshot()
 end
 
 --- A list of lines, one for each thing that is there now and was not in the snapshot.
--- mark: only processes that mention this string in their environment or arguments count, only ports held by such a process or by
--- nobody that can be seen, and no temporary files: other people's runs on the host are none of ours. nil: everything counts.
+-- mark (a string that only our processes have in their environment or arguments): only these count, and ports held by them or by
+-- nobody that can be seen, and no temporary files: other people's runs on the host are none of ours. nil: every run counts.
 function leaks.since(before, mark)
-    local found, running = {}, processes()
-    for pid, process in pairs(running) do
-        local ours = not mark or process.text:find(mark, 1, true)
-        if ours and before.processes[pid] ~= process.start then
+    local found = {}
+    for pid, process in pairs(processes(mark)) do
+        if before.processes[pid] ~= process.start then
             found[#found + 1] = ("process %d: %s"):format(pid, process.command:sub(1, 200))
         end
     end
@@ -130,6 +127,15 @@ function leaks.since(before, mark)
     return found
 end
 
+--- Kills every process that leaks.since would name, so that what one test left does not disturb the next.
+function leaks.kill(before, mark)
+    for pid, process in pairs(processes(mark)) do
+        if before.processes[pid] ~= process.start then
+            os.execute("kill -9 " .. pid .. " 2>/dev/null")
+        end
+    end
+end
+
 local function program(verb, path)
     if verb == "snapshot" then
         local now = leaks.snapshot()
@@ -147,7 +153,11 @@ local function program(verb, path)
         local kind, key, value = line:match("^(%a+)\t(.-)\t(.*)$")
         before[kind][math.tointeger(tonumber(key)) or key] = value
     end
-    local left = leaks.since(before)
+    local deadline = os.time() + SETTLE_SECONDS
+    local left
+    repeat
+        left = leaks.since(before)
+    until #left == 0 or os.time() >= deadline
     for _, line in ipairs(left) do
         print("left behind: " .. line)
     end

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Every check of the project: lint, C unit specs, busted specs through the built tfl, fuzz targets, and that nothing is left behind.
+#   scripts/test.sh [--yes] [--fast] [--only PATTERN]
+#     --yes    install missing packages without asking (as CI=true does)
+#     --fast   leave out what takes long and rarely fails: clang-tidy, the clang build, the fuzz targets (counted as skipped)
+#     --only   only groups whose name holds PATTERN (an extended regular expression), as lint, c-specs, spec/liveness, fuzz
+# The last line is `N passed, N failed, N skipped`. Exit 1 when anything failed, or, with CI=true, was skipped.
+set -euo pipefail
+# shellcheck source=scripts/setup/lib.sh
+. "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/setup/lib.sh"
+
+yes=0 fast=0 only=.
+while [ $# -gt 0 ]; do
+    case $1 in
+    --yes) yes=1 ;;
+    --fast) fast=1 ;;
+    --only) only=${2:?--only needs a pattern} && shift ;;
+    *) die "usage: scripts/test.sh [--yes] [--fast] [--only PATTERN]" 2 ;;
+    esac
+    shift
+done
+ensure_packages "$yes" run test
+cd "$root"
+
+logs=$root/build/test
+rm -rf -- "$logs"
+mkdir -p "$logs/reports"
+seed=${TFL_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
+passed=0 failed=0 skipped=0 running=
+export TFL="$root/build/dev/bin/tfl" TFL_TEST_SEED=$seed
+export LUA_PATH="$root/?.lua;$root/?/init.lua;$root/lua/?.lua;$root/lua/?/init.lua;;"
+# A report of any process, also of a node whose output nobody reads, becomes a file that the last group finds.
+export ASAN_OPTIONS="detect_stack_use_after_return=1:log_path='$logs/reports/asan'"
+export UBSAN_OPTIONS="print_stacktrace=1:log_path='$logs/reports/ubsan'"
+
+stop() {
+    [ -z "$running" ] || kill "$running" 2>/dev/null || true
+    exit 130
+}
+trap stop INT TERM
+
+# group NAME SECONDS COMMAND…: runs it with a time limit. It may write "passed failed skipped" to $TFL_COUNTS, else it counts as one
+# by its exit code. Its output is shown when anything failed, and kept in build/test.
+group() {
+    local name=$1 limit=$2 log code=0 p=0 f=0 s=0 from=$EPOCHREALTIME took
+    shift 2
+    [[ $name =~ $only ]] || return 0
+    log=$logs/${name//\//.}
+    TFL_COUNTS=$log.counts timeout -k 10 "$limit" "$@" >"$log.log" 2>&1 </dev/null &
+    running=$!
+    wait "$running" || code=$?
+    running=
+    took=$(awk -v a="$from" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
+    if [ -s "$log.counts" ]; then
+        read -r p f s <"$log.counts"
+    elif [ "$code" = 0 ]; then
+        p=1
+    fi
+    if [ "$code" = 124 ] || [ "$code" = 137 ]; then
+        printf 'stopped: over the limit of %ss\n' "$limit" >>"$log.log"
+    fi
+    if [ "$code" != 0 ] && [ "$f" = 0 ]; then
+        f=1
+    fi
+    printf '%-6s %-32s %4d passed %4d failed %4d skipped %7ss\n' "$([ "$f" = 0 ] && echo ok || echo FAILED)" "$name" "$p" "$f" "$s" "$took"
+    if [ "$f" != 0 ]; then
+        sed 's/^/    /' "$log.log"
+    fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# slow NAME …: a group that --fast leaves out.
+slow() {
+    if [ "$fast" = 0 ]; then
+        group "$@"
+    elif [[ $1 =~ $only ]]; then
+        printf 'skip   %s\n' "$1"
+        skipped=$((skipped + 1))
+    fi
+}
+
+echo "seed $seed (TFL_TEST_SEED=$seed scripts/test.sh runs the specs in this order again); logs in build/test"
+group lint/layering 60 lua5.4 scripts/lint/layering.lua
+group lint/sizes 60 lua5.4 scripts/lint/sizes.lua
+group lint/clang-format 60 scripts/lint/clang-format.sh
+group lint/luacheck 60 luacheck -q lua scenarios spec scripts
+group lint/shellcheck 60 shellcheck -x scripts/*.sh scripts/*/*.sh .ci/run
+group lint/cppcheck 180 scripts/lint/cppcheck.sh
+wanted=$only
+[[ $only == lint* ]] || only=. # all but the text checks need the build, whatever was asked for
+group build/dev 300 scripts/test/build.sh dev
+only=$wanted
+group c-specs 300 scripts/test/c_specs.sh
+lua5.4 spec/support/leaks.lua snapshot "$logs/before"
+while IFS= read -r file; do
+    group "${file%_spec.lua}" 240 scripts/test/spec.sh "$file"
+done < <(find spec -name '*_spec.lua' | LC_ALL=C sort | shuf --random-source=<(yes "$seed"))
+group leftovers 30 lua5.4 spec/support/leaks.lua check "$logs/before"
+slow build/clang 300 scripts/test/build.sh fuzz
+slow fuzz 300 scripts/test/fuzz.sh
+slow lint/clang-tidy 420 lua5.4 scripts/lint/clang_tidy.lua
+group sanitizers 10 scripts/test/reports.sh "$logs/reports"
+
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" = 0 ] && { [ "$skipped" = 0 ] || [ "${CI:-}" != true ]; }
