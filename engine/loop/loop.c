@@ -160,12 +160,13 @@ void tfl_defer_stop(struct tfl_loop *loop, struct tfl_defer *defer)
     DL_DELETE(loop->deferred, defer);
 }
 
-/* Calls what was deferred before this turn: a sentinel marks the end, so that new ones wait for the next turn. */
-static void run_deferred(struct tfl_loop *loop)
+/* Calls what was deferred before this turn: a sentinel marks the end, so that new ones wait for the next turn. True
+ * when there was any. */
+static bool run_deferred(struct tfl_loop *loop)
 {
     struct tfl_defer end = {0};
     if (!loop->deferred)
-        return;
+        return false;
     DL_APPEND(loop->deferred, &end);
     while (loop->deferred != &end) {
         struct tfl_defer *defer = loop->deferred;
@@ -173,10 +174,12 @@ static void run_deferred(struct tfl_loop *loop)
         defer->fn(defer);
     }
     DL_DELETE(loop->deferred, &end);
+    return true;
 }
 
-static void run_timers(struct tfl_loop *loop)
+static bool run_timers(struct tfl_loop *loop)
 {
+    bool ran = false;
     int64_t now = tfl_now(loop);
     uint64_t newest = loop->next_seq; /* a timer started by a timer waits for the next turn */
     while (loop->n_timers && loop->heap[0]->at <= now && loop->heap[0]->seq < newest) {
@@ -185,7 +188,9 @@ static void run_timers(struct tfl_loop *loop)
             loop->lag = now - timer->at;
         tfl_timer_stop(loop, timer);
         timer->fn(timer);
+        ran = true;
     }
+    return ran;
 }
 
 static void arm(struct tfl_loop *loop, int64_t at)
@@ -204,10 +209,11 @@ static void arm(struct tfl_loop *loop, int64_t at)
 
 bool tfl_loop_turn(struct tfl_loop *loop, bool may_block)
 {
-    run_deferred(loop);
-    run_timers(loop);
+    /* What ran may have done what the caller waits for (or made a task ready): the turn then only looks. */
+    bool ran = run_deferred(loop);
+    ran |= run_timers(loop);
     int64_t next = loop->n_timers ? loop->heap[0]->at : TFL_NEVER;
-    bool runnable = loop->deferred || next <= tfl_now(loop);
+    bool runnable = ran || loop->deferred || next <= tfl_now(loop);
     if (!loop->ev) {
         if (!runnable && may_block && next != TFL_NEVER)
             loop->virtual_now = next;
