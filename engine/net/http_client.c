@@ -58,7 +58,7 @@ static void transfer_complete(struct transfer *t)
 {
     if (t->result != CURLE_OK) {
         struct tfl_error err;
-        transfer_error(t, &err);
+        tfl_transfer_error(t, &err);
         transfer_fail(t, &err);
         return;
     }
@@ -79,7 +79,7 @@ static void check_done(struct tfl_http *http)
         t->finished = true;
         t->result = msg->data.result;
         if (t->headers_due || t->window.len)
-            transfer_want_delivery(t);
+            tfl_transfer_want_delivery(t);
         else
             transfer_complete(t);
     }
@@ -212,7 +212,7 @@ static size_t deliver_one(struct transfer *t)
     if (t->finished && !t->window.len)
         transfer_complete(t);
     else if (t->window.len && !t->held)
-        transfer_want_delivery(t);
+        tfl_transfer_want_delivery(t);
     return n;
 }
 
@@ -233,7 +233,7 @@ static void deliver(struct tfl_defer *defer)
         tfl_defer_start(http->loop, &http->deliver, deliver);
 }
 
-void transfer_want_delivery(struct transfer *t)
+void tfl_transfer_want_delivery(struct transfer *t)
 {
     if (t->queued)
         return;
@@ -246,7 +246,7 @@ static void deadline_passed(struct tfl_timer *timer)
 {
     struct transfer *t = TFL_CONTAINER(timer, struct transfer, deadline);
     struct tfl_error err;
-    transfer_timeout_error(t, &err);
+    tfl_transfer_timeout_error(t, &err);
     transfer_fail(t, &err);
 }
 
@@ -265,25 +265,25 @@ static void op_destroy(struct tfl_op *op)
     free(h);
 }
 
-static char *where(const struct tfl_http_request *request)
+static char *where(const struct tfl_http_call *call)
 {
-    const char *url = strncasecmp(request->url, "http://", 7) == 0 ? request->url + 7 : request->url;
-    if (!request->unix_path)
+    const char *url = strncasecmp(call->url, "http://", 7) == 0 ? call->url + 7 : call->url;
+    if (!call->unix_path)
         return tfl_sprintf("%.300s", url);
     const char *path = strchr(url, '/');
-    return tfl_sprintf("%.200s%.300s", request->unix_path, path ? path : "/");
+    return tfl_sprintf("%.200s%.300s", call->unix_path, path ? path : "/");
 }
 
-struct tfl_http_op *tfl_http_start(struct tfl_http *http, const struct tfl_http_request *request)
+struct tfl_http_op *tfl_http_start(struct tfl_http *http, const struct tfl_http_call *call)
 {
     struct tfl_http_op *op = tfl_alloc(sizeof *op);
     struct transfer *t = tfl_alloc(sizeof *t);
     struct tfl_error err;
     tfl_op_init(&op->op, http->loop, op_cancel, op_destroy);
-    op->arg = request->arg;
-    op->where = where(request);
-    if (request->who)
-        snprintf(op->who, sizeof op->who, "%s", request->who);
+    op->arg = call->arg;
+    op->where = where(call);
+    if (call->who)
+        snprintf(op->who, sizeof op->who, "%s", call->who);
     op->transfer = t;
     t->op = op;
     t->http = http;
@@ -292,7 +292,7 @@ struct tfl_http_op *tfl_http_start(struct tfl_http *http, const struct tfl_http_
     CURL *easy = http->n_pool ? http->pool[--http->n_pool] : curl_easy_init();
     TFL_ASSERT(easy);
     t->easy = easy;
-    if (transfer_prepare(t, request, &err) || curl_multi_add_handle(http->multi, easy) != CURLM_OK) {
+    if (tfl_transfer_prepare(t, call, &err) || curl_multi_add_handle(http->multi, easy) != CURLM_OK) {
         transfer_fail(t, &err);
         return op;
     }
@@ -302,18 +302,18 @@ struct tfl_http_op *tfl_http_start(struct tfl_http *http, const struct tfl_http_
     return op;
 }
 
-void tfl_http_pause(struct tfl_http_op *op)
+void tfl_http_hold(struct tfl_http_op *op)
 {
     if (op->transfer)
         op->transfer->held = true;
 }
 
-void tfl_http_resume(struct tfl_http_op *op)
+void tfl_http_unhold(struct tfl_http_op *op)
 {
     struct transfer *t = op->transfer;
     if (!t || !t->held)
         return;
     t->held = false;
     if (t->window.len && !t->busy)
-        transfer_want_delivery(t);
+        tfl_transfer_want_delivery(t);
 }

@@ -23,7 +23,7 @@ enum {
 };
 
 /* What to ask. Everything is copied; zero means the default. */
-struct tfl_http_request {
+struct tfl_http_call {
     const char *who;       /* whom messages name ("node-2"), or NULL */
     const char *method;    /* NULL: GET, or POST when there is a body */
     const char *url;       /* http://… */
@@ -58,11 +58,11 @@ struct tfl_http_op {
 };
 
 /* Starts a request; never NULL, errors come through the op. The caller owns it (tfl_op_free(&op->op)). */
-struct tfl_http_op *tfl_http_start(struct tfl_http *http, const struct tfl_http_request *request);
+struct tfl_http_op *tfl_http_start(struct tfl_http *http, const struct tfl_http_call *call);
 
 /* Streams only: no on_data until resumed; at most TFL_HTTP_WINDOW bytes (and curl's own slice) are held meanwhile. */
-void tfl_http_pause(struct tfl_http_op *op);
-void tfl_http_resume(struct tfl_http_op *op);
+void tfl_http_hold(struct tfl_http_op *op);
+void tfl_http_unhold(struct tfl_http_op *op);
 
 /* Requests not yet over: for specs and tfl doctor. */
 size_t tfl_http_active(const struct tfl_http *http);

@@ -36,7 +36,7 @@ struct transfer {
     struct tfl_buf window; /* stream data not yet delivered */
     size_t header_bytes, body_bytes, max_body;
     bool headers_due;  /* on_headers is to be called */
-    bool held;         /* by tfl_http_pause */
+    bool held;         /* by tfl_http_hold */
     bool curl_paused;  /* the window was full */
     bool queued, busy; /* in http->waiting; inside a call of its taker */
     bool finished;     /* curl is done with it: result tells how */
@@ -49,12 +49,12 @@ struct transfer {
 
 /* http_client_transfer.c */
 /* Sets every option of t->easy. -1 and err when the request cannot be made. */
-int transfer_prepare(struct transfer *t, const struct tfl_http_request *request, struct tfl_error *err);
+int tfl_transfer_prepare(struct transfer *t, const struct tfl_http_call *call, struct tfl_error *err);
 /* Why t failed, from its result. */
-void transfer_error(struct transfer *t, struct tfl_error *err);
-void transfer_timeout_error(struct transfer *t, struct tfl_error *err);
+void tfl_transfer_error(struct transfer *t, struct tfl_error *err);
+void tfl_transfer_timeout_error(struct transfer *t, struct tfl_error *err);
 
 /* http_client.c */
-void transfer_want_delivery(struct transfer *t);
+void tfl_transfer_want_delivery(struct transfer *t);
 
 #endif

@@ -34,7 +34,7 @@ static size_t take_header(char *line, size_t size, size_t count, void *arg)
         if (status >= 200) {
             t->op->status = (int)status;
             t->headers_due = true;
-            transfer_want_delivery(t);
+            tfl_transfer_want_delivery(t);
         }
     }
     return n;
@@ -58,7 +58,7 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
     t->body_bytes += n;
     tfl_buf_add(t->on_data ? &t->window : &t->op->body, data, n);
     if (t->on_data && !t->held)
-        transfer_want_delivery(t);
+        tfl_transfer_want_delivery(t);
     return n;
 }
 
@@ -70,15 +70,15 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-static void set_headers(struct transfer *t, const struct tfl_http_request *request)
+static void set_headers(struct transfer *t, const struct tfl_http_call *call)
 {
-    if (request->body) {
-        TFL_FREE char *line = tfl_sprintf(
-            "Content-Type: %s", request->content_type ? request->content_type : "application/json");
+    if (call->body) {
+        TFL_FREE char *line =
+            tfl_sprintf("Content-Type: %s", call->content_type ? call->content_type : "application/json");
         t->headers = curl_slist_append(t->headers, line);
     }
     t->headers = curl_slist_append(t->headers, "Expect:"); /* no 100-continue: one round trip less */
-    for (const char *const *h = request->headers; h && *h; h++)
+    for (const char *const *h = call->headers; h && *h; h++)
         t->headers = curl_slist_append(t->headers, *h);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 }
@@ -95,17 +95,17 @@ static void set_callbacks(struct transfer *t)
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 }
 
-static void set_method(struct transfer *t, const struct tfl_http_request *request)
+static void set_method(struct transfer *t, const struct tfl_http_call *call)
 {
     CURL *easy = t->easy;
-    const char *method = request->method ? request->method : request->body ? "POST" : "GET";
-    if (request->body || strcmp(method, "POST") == 0) {
-        t->body = tfl_alloc(request->body_len + 1);
-        if (request->body_len)
-            memcpy(t->body, request->body, request->body_len);
+    const char *method = call->method ? call->method : call->body ? "POST" : "GET";
+    if (call->body || strcmp(method, "POST") == 0) {
+        t->body = tfl_alloc(call->body_len + 1);
+        if (call->body_len)
+            memcpy(t->body, call->body, call->body_len);
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->body);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
     } else if (strcmp(method, "HEAD") == 0) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     }
@@ -113,25 +113,25 @@ static void set_method(struct transfer *t, const struct tfl_http_request *reques
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-int transfer_prepare(struct transfer *t, const struct tfl_http_request *request, struct tfl_error *err)
+int tfl_transfer_prepare(struct transfer *t, const struct tfl_http_call *call, struct tfl_error *err)
 {
     CURL *easy = t->easy;
-    t->on_data = request->on_data;
-    t->on_headers = request->on_headers;
-    t->timeout_ms = request->timeout_ms ? request->timeout_ms : 30000;
-    t->connect_timeout_ms = request->connect_timeout_ms > 0 ? request->connect_timeout_ms : 5000;
-    t->max_body = request->max_body ? request->max_body : request->on_data ? 0 : 16u << 20;
+    t->on_data = call->on_data;
+    t->on_headers = call->on_headers;
+    t->timeout_ms = call->timeout_ms ? call->timeout_ms : 30000;
+    t->connect_timeout_ms = call->connect_timeout_ms > 0 ? call->connect_timeout_ms : 5000;
+    t->max_body = call->max_body ? call->max_body : call->on_data ? 0 : 16u << 20;
     tfl_fail(err, TFL_E_INTERNAL, "libcurl refused the request to %s", t->op->where);
-    if (strncasecmp(request->url, "http://", 7) != 0)
+    if (strncasecmp(call->url, "http://", 7) != 0)
         return tfl_fail(
-            err, TFL_E_USAGE, "%.300s: not a URL tfl can ask; expected http://HOST:PORT/PATH", request->url);
-    if (curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK)
+            err, TFL_E_USAGE, "%.300s: not a URL tfl can ask; expected http://HOST:PORT/PATH", call->url);
+    if (curl_easy_setopt(easy, CURLOPT_URL, call->url) != CURLE_OK)
         return -1;
     set_callbacks(t);
-    set_headers(t, request);
-    set_method(t, request);
-    if (request->unix_path)
-        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_path);
+    set_headers(t, call);
+    set_method(t, call);
+    if (call->unix_path)
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->unix_path);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* nor one from the environment */
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -171,7 +171,7 @@ static void fail_named(struct transfer *t, struct tfl_error *err, enum tfl_code 
     tfl_fail(err, code, "%s%s%s", who, who[0] ? ": " : "", what);
 }
 
-void transfer_timeout_error(struct transfer *t, struct tfl_error *err)
+void tfl_transfer_timeout_error(struct transfer *t, struct tfl_error *err)
 {
     char within[32], last[160], what[900];
     curl_off_t ready = 0;
@@ -187,7 +187,7 @@ void transfer_timeout_error(struct transfer *t, struct tfl_error *err)
     fail_named(t, err, TFL_E_TIMEOUT, what);
 }
 
-void transfer_error(struct transfer *t, struct tfl_error *err)
+void tfl_transfer_error(struct transfer *t, struct tfl_error *err)
 {
     char within[32], why[CURL_ERROR_SIZE], what[900];
     const char *at = t->op->where;
