@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,8 @@ void tfl_buf_clear(struct tfl_buf *b)
 
 void tfl_buf_reserve(struct tfl_buf *b, size_t more)
 {
+    TFL_ASSERT(more < SIZE_MAX / 2 - b->len); /* so that no sum wraps, and doubling ends */
     size_t need = b->len + more + 1;
-    TFL_ASSERT(need > b->len);
     if (need <= b->cap)
         return;
     size_t cap = b->cap ? b->cap : 64;

@@ -12,6 +12,11 @@
 int tfl_mkdir_p(const char *path, mode_t mode, struct tfl_error *err)
 {
     TFL_FREE char *copy = tfl_strdup(path);
+    size_t len = strlen(copy);
+    if (len == 0)
+        return tfl_fail(err, TFL_E_IO, "cannot make a folder: its path is empty");
+    while (len > 1 && copy[len - 1] == '/')
+        copy[--len] = '\0'; /* else the folder itself would count as a parent, and not get its mode */
     for (char *p = copy + 1; p[-1]; p++) {
         if (*p != '/' && *p != '\0')
             continue;
@@ -61,12 +66,8 @@ int tfl_write_file(const char *path, const void *data, size_t n, mode_t mode, st
     return 0;
 }
 
-int tfl_read_file(const char *path, struct tfl_buf *b, size_t max, struct tfl_error *err)
+static int read_all(int fd, const char *path, struct tfl_buf *b, size_t max, struct tfl_error *err)
 {
-    TFL_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return tfl_fail_errno(
-            err, errno == ENOENT ? TFL_E_NOT_FOUND : TFL_E_IO, errno, "cannot read %s", path);
     size_t start = b->len;
     for (;;) {
         tfl_buf_reserve(b, 16384);
@@ -82,6 +83,22 @@ int tfl_read_file(const char *path, struct tfl_buf *b, size_t max, struct tfl_er
         if (r == 0)
             return 0;
     }
+}
+
+int tfl_read_file(const char *path, struct tfl_buf *b, size_t max, struct tfl_error *err)
+{
+    TFL_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return tfl_fail_errno(
+            err, errno == ENOENT ? TFL_E_NOT_FOUND : TFL_E_IO, errno, "cannot read %s", path);
+    size_t start = b->len;
+    if (!read_all(fd, path, b, max, err))
+        return 0;
+    if (b->data) { /* what was read of it is no use to anybody */
+        b->len = start;
+        b->data[start] = '\0';
+    }
+    return -1;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
