@@ -123,8 +123,8 @@ int tfl_transfer_prepare(struct transfer *t, const struct tfl_http_call *call, s
     t->max_body = call->max_body ? call->max_body : call->on_data ? 0 : 16u << 20;
     tfl_fail(err, TFL_E_INTERNAL, "libcurl refused the request to %s", t->op->where);
     if (strncasecmp(call->url, "http://", 7) != 0)
-        return tfl_fail(
-            err, TFL_E_USAGE, "%.300s: not a URL tfl can ask; expected http://HOST:PORT/PATH", call->url);
+        return tfl_fail(err, TFL_E_USAGE, "%s%s%.300s: not a URL tfl can ask; expected http://HOST:PORT/PATH",
+            t->op->who, t->op->who[0] ? ": " : "", call->url);
     if (curl_easy_setopt(easy, CURLOPT_URL, call->url) != CURLE_OK)
         return -1;
     set_callbacks(t);
