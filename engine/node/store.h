@@ -1,0 +1,35 @@
+#ifndef TFL_NODE_STORE_H
+#define TFL_NODE_STORE_H
+
+#include "base/buf.h"
+#include "node/node_core.h"
+
+/* The blocks of a node on disk: one SQLite file in its base folder. One process at a time: a second one is refused.
+ *
+ * Writes of one turn of the loop are one transaction (put … put, commit). A reader in the same process sees them at
+ * once; SIGKILL loses at most the transaction that is open, so that what is left is always a prefix of what was
+ * stored, parents first, hence a valid chain. WAL with synchronous=NORMAL is as safe against a killed process as FULL
+ * (what was written is in the kernel's cache); only a host that loses power may lose the last commits, and those
+ * blocks are fetched from the peers again. */
+struct tfl_store;
+
+/* Opens or makes folder/chain.sqlite. TFL_E_IO, TFL_E_NO_SPACE, TFL_E_STATE (another process has it) name the file. A
+ * store of another chain (genesis) is TFL_E_BAD_CONFIG. */
+struct tfl_store *tfl_store_open(const char *folder, const struct tfl_hash *genesis, struct tfl_error *err);
+void tfl_store_close(struct tfl_store *s); /* commits; NULL-safe */
+
+/* Calls each for every stored block in the order they were put. A row whose bytes are no block or hash to another id is
+ * skipped, and so is one that each refuses (-1): its parent was skipped. *ignored counts both. */
+int tfl_store_restore(struct tfl_store *s, int (*each)(void *arg, const void *block, size_t len), void *arg,
+    uint64_t *ignored, struct tfl_error *err);
+
+/* Stores the encoded bytes of a block; the same id again replaces it. Opens a transaction if none is open. */
+int tfl_store_put(struct tfl_store *s, const struct tfl_core_header *block, const void *data, size_t len,
+    struct tfl_error *err);
+bool tfl_store_dirty(const struct tfl_store *s); /* puts that are not committed yet */
+int tfl_store_commit(struct tfl_store *s, struct tfl_error *err);
+
+/* Appends the bytes of a block; TFL_E_NOT_FOUND when it is not stored. Has the form of tfl_core_read_fn. */
+int tfl_store_read(void *store, const struct tfl_hash *id, struct tfl_buf *out, struct tfl_error *err);
+
+#endif
