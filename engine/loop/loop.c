@@ -1,6 +1,7 @@
 #include "loop/loop_impl.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -25,6 +26,13 @@ static void timerfd_fired(struct ev_loop *ev, ev_io *io, int revents)
         loop->armed = TFL_NEVER;
 }
 
+static void keep_exit_codes(void)
+{
+    struct sigaction action;
+    if (!sigaction(SIGCHLD, NULL, &action) && !(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_IGN)
+        signal(SIGCHLD, SIG_DFL);
+}
+
 struct tfl_loop *tfl_loop_new(struct tfl_error *err)
 {
     struct tfl_loop *loop = tfl_alloc(sizeof *loop);
@@ -42,6 +50,7 @@ struct tfl_loop *tfl_loop_new(struct tfl_error *err)
     ev_io_init(&loop->timer_io, timerfd_fired, loop->timerfd, EV_READ);
     loop->timer_io.data = loop;
     ev_io_start(loop->ev, &loop->timer_io);
+    keep_exit_codes();
     return loop;
 }
 
@@ -82,7 +91,7 @@ int64_t tfl_wall_now(const struct tfl_loop *loop)
 
 static bool before(const struct tfl_timer *a, const struct tfl_timer *b)
 {
-    return a->at < b->at || (a->at == b->at && a->seq < b->seq);
+    return a->due < b->due || (a->due == b->due && a->seq < b->seq);
 }
 
 static void place(struct tfl_loop *loop, struct tfl_timer *timer, size_t i)
@@ -117,8 +126,11 @@ static void sift_down(struct tfl_loop *loop, struct tfl_timer *timer, size_t i)
 void tfl_timer_start(
     struct tfl_loop *loop, struct tfl_timer *timer, int64_t at, void (*fn)(struct tfl_timer *))
 {
+    int64_t now = tfl_now(loop);
     tfl_timer_stop(loop, timer);
     timer->at = at;
+    timer->due =
+        at > now ? at : now; /* the past would go before what is due, and count as lateness of the host */
     timer->fn = fn;
     timer->seq = loop->next_seq++;
     if (loop->n_timers == loop->cap_timers) {
@@ -168,8 +180,8 @@ static bool run_deferred(struct tfl_loop *loop)
     if (!loop->deferred)
         return false;
     DL_APPEND(loop->deferred, &end);
-    while (loop->deferred != &end) {
-        struct tfl_defer *defer = loop->deferred;
+    for (struct tfl_defer *defer; (defer = loop->deferred) != &end;) {
+        TFL_ASSERT(defer); /* the sentinel is in the list until the end */
         tfl_defer_stop(loop, defer);
         defer->fn(defer);
     }
@@ -182,10 +194,10 @@ static bool run_timers(struct tfl_loop *loop)
     bool ran = false;
     int64_t now = tfl_now(loop);
     uint64_t newest = loop->next_seq; /* a timer started by a timer waits for the next turn */
-    while (loop->n_timers && loop->heap[0]->at <= now && loop->heap[0]->seq < newest) {
+    while (loop->n_timers && loop->heap[0]->due <= now && loop->heap[0]->seq < newest) {
         struct tfl_timer *timer = loop->heap[0];
-        if (now - timer->at > loop->lag)
-            loop->lag = now - timer->at;
+        if (now - timer->due > loop->lag)
+            loop->lag = now - timer->due;
         tfl_timer_stop(loop, timer);
         timer->fn(timer);
         ran = true;
@@ -199,20 +211,19 @@ static void arm(struct tfl_loop *loop, int64_t at)
         return;
     struct itimerspec spec = {0};
     if (at != TFL_NEVER) {
-        int64_t t = at > 0 ? at : 1;
-        spec.it_value.tv_sec = t / TFL_S;
-        spec.it_value.tv_nsec = t % TFL_S;
+        spec.it_value.tv_sec = at / TFL_S;
+        spec.it_value.tv_nsec = at % TFL_S;
     }
     timerfd_settime(loop->timerfd, TFD_TIMER_ABSTIME, &spec, NULL);
     loop->armed = at;
 }
 
-bool tfl_loop_turn(struct tfl_loop *loop, bool may_block)
+static bool turn(struct tfl_loop *loop, bool may_block)
 {
     /* What ran may have done what the caller waits for (or made a task ready): the turn then only looks. */
     bool ran = run_deferred(loop);
     ran |= run_timers(loop);
-    int64_t next = loop->n_timers ? loop->heap[0]->at : TFL_NEVER;
+    int64_t next = loop->n_timers ? loop->heap[0]->due : TFL_NEVER;
     bool runnable = ran || loop->deferred || next <= tfl_now(loop);
     if (!loop->ev) {
         if (!runnable && may_block && next != TFL_NEVER)
@@ -226,6 +237,15 @@ bool tfl_loop_turn(struct tfl_loop *loop, bool may_block)
         arm(loop, next);
         ev_run(loop->ev, EVRUN_ONCE);
     }
+    return alive;
+}
+
+bool tfl_loop_turn(struct tfl_loop *loop, bool may_block)
+{
+    TFL_ASSERT(!loop->in_turn);
+    loop->in_turn = true;
+    bool alive = turn(loop, may_block);
+    loop->in_turn = false;
     return alive;
 }
 

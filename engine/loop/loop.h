@@ -12,8 +12,9 @@
  * anything is runnable, then jumps to the next deadline; it has timers and deferred calls only. */
 struct tfl_loop;
 
-struct tfl_loop *tfl_loop_new(
-    struct tfl_error *err); /* NULL and err when the system gives no epoll or timerfd */
+/* NULL and err when the system gives no epoll or timerfd. An ignored SIGCHLD, which exec hands on, is set to its default:
+ * else the kernel would reap children and lose their exit codes. */
+struct tfl_loop *tfl_loop_new(struct tfl_error *err);
 /* A virtual loop whose wall clock starts at wall_ns (nanoseconds since the Unix epoch) and monotonic clock at 0. */
 struct tfl_loop *tfl_loop_new_virtual(int64_t wall_ns);
 void tfl_loop_free(struct tfl_loop *loop); /* watchers still started are forgotten, not called; NULL-safe */
@@ -27,7 +28,8 @@ int64_t tfl_now(const struct tfl_loop *loop);      /* monotonic, nanoseconds */
 int64_t tfl_wall_now(const struct tfl_loop *loop); /* since the Unix epoch, nanoseconds */
 
 /* One turn: deferred calls, due timers, then file descriptors. With may_block it sleeps until something happens,
- * else it only looks. False when nothing is armed that could ever happen (of use under virtual time). */
+ * else it only looks. False when nothing is armed that could ever happen (of use under virtual time). Never called from
+ * inside a callback of the same loop. */
 bool tfl_loop_turn(struct tfl_loop *loop, bool may_block);
 /* Turns until *stop is true or nothing is left; for programs without a scheduler (tfl-node) and specs. */
 void tfl_loop_run(struct tfl_loop *loop, const bool *stop);
@@ -39,11 +41,13 @@ int64_t tfl_loop_take_lag(struct tfl_loop *loop);
  * owner) and may start, stop or free anything, itself included. Stopping what is not started does nothing. */
 struct tfl_timer {
     void (*fn)(struct tfl_timer *timer);
-    int64_t at; /* tfl_now time of the deadline */
+    int64_t at;  /* tfl_now time of the deadline, as it was given */
+    int64_t due; /* the same, or the time of the start when that was later */
     uint64_t seq;
     size_t slot; /* place in the heap + 1; 0: not started */
 };
-/* Fires once at or after `at`; timers with one deadline fire in the order they were started. Restarts a started one. */
+/* Fires once at or after `at`, in a later turn when started by a timer; timers with one deadline fire in the order they
+ * were started, and a deadline that is over counts as now: it comes after what is due. Restarts a started one. */
 void tfl_timer_start(
     struct tfl_loop *loop, struct tfl_timer *timer, int64_t at, void (*fn)(struct tfl_timer *));
 void tfl_timer_stop(struct tfl_loop *loop, struct tfl_timer *timer);
@@ -77,10 +81,12 @@ struct tfl_child {
     struct tfl_io io;
     struct tfl_loop *loop;
     pid_t pid;
-    int pidfd;  /* usable for signals while started: see tfl_child_signal */
-    bool group; /* set after the start for a leader of a process group: what is left of it is killed at its end */
+    int pidfd; /* usable for signals while started: see tfl_child_signal */
+    /* set after the start for a leader of a process group: what is left of it is killed at its end */
+    bool group;
 };
-/* Watches a child process of this process until it ends (by pidfd: no SIGCHLD handler, no pid reuse). */
+/* Watches a child process of this process until it ends (by pidfd: no SIGCHLD handler, no pid reuse). When somebody else
+ * took its status, status says exit code 255. */
 int tfl_child_start(struct tfl_loop *loop, struct tfl_child *child, pid_t pid,
     void (*fn)(struct tfl_child *, int), struct tfl_error *err);
 void tfl_child_stop(struct tfl_loop *loop, struct tfl_child *child);

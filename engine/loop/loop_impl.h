@@ -18,6 +18,7 @@ struct tfl_loop {
     struct tfl_defer *deferred;
     int n_watchers; /* descriptors and signals */
     int64_t lag;
+    bool in_turn;
 };
 
 #endif

@@ -35,9 +35,10 @@ void tfl_op_fail(struct tfl_op *op, const struct tfl_error *err)
 
 void tfl_op_cancel(struct tfl_op *op)
 {
-    if (op->state != TFL_OP_PENDING)
+    if (op->state != TFL_OP_PENDING || op->cancelling)
         return;
     struct tfl_error err;
+    op->cancelling = true; /* work that is let go of may tell us so in a circle */
     if (op->on_cancel)
         op->on_cancel(op);
     tfl_fail(&err, TFL_E_CANCELLED, "cancelled");

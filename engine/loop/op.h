@@ -11,12 +11,11 @@
 struct tfl_op {
     struct tfl_loop *loop;
     enum { TFL_OP_PENDING, TFL_OP_FINISHING, TFL_OP_DONE } state;
-    bool failed;
+    bool failed, cancelling;
     struct tfl_error err;            /* valid when failed */
     void (*done)(struct tfl_op *op); /* set by the starter after the start; may be NULL, may free the op */
     void *owner;                     /* the starter's */
-    void (*on_cancel)(
-        struct tfl_op *op); /* the implementor's: lets go of all work at once; called while pending */
+    void (*on_cancel)(struct tfl_op *op);  /* the implementor's: lets go of all work at once, while pending */
     void (*on_destroy)(struct tfl_op *op); /* the implementor's: frees the struct that embeds the op */
     struct tfl_defer defer;
 };
@@ -27,7 +26,7 @@ void tfl_op_init(struct tfl_op *op, struct tfl_loop *loop, void (*on_cancel)(str
 void tfl_op_succeed(struct tfl_op *op);
 void tfl_op_fail(struct tfl_op *op, const struct tfl_error *err);
 
-/* For starters. */
+/* For starters. Cancelling what has ended, or is being cancelled, does nothing. */
 void tfl_op_cancel(struct tfl_op *op);
 void tfl_op_free(struct tfl_op *op); /* NULL-safe */
 static inline bool tfl_op_pending(const struct tfl_op *op)

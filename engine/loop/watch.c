@@ -52,12 +52,13 @@ void tfl_io_stop(struct tfl_loop *loop, struct tfl_io *io)
 static void child_ended(struct tfl_io *io, int events)
 {
     struct tfl_child *child = TFL_CONTAINER(io, struct tfl_child, io);
-    int status = 0;
+    int status = W_EXITCODE(255, 0); /* for an end that somebody else was told of */
     siginfo_t info = {0};
     (void)events;
-    if (!waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid == 0)
+    bool ours = waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+    if (ours && info.si_pid == 0)
         return;
-    if (child->group) /* before the reap: until then nobody else can have the group's id */
+    if (ours && child->group) /* before the reap: until then nobody else can have the group's id */
         kill(-child->pid, SIGKILL);
     waitpid(child->pid, &status, 0);
     tfl_child_stop(child->loop, child);

@@ -1,6 +1,7 @@
 #include "sched/ready.h"
 
-#include <stddef.h>
+#include "base/error.h"
+
 #include <utlist.h>
 
 void tfl_ready_put(struct tfl_ready *ready, struct tfl_ready_item *item)
@@ -8,6 +9,7 @@ void tfl_ready_put(struct tfl_ready *ready, struct tfl_ready_item *item)
     if (item->queued)
         return;
     item->queued = true;
+    ready->n++;
     DL_APPEND(ready->items, item);
 }
 
@@ -16,22 +18,26 @@ void tfl_ready_drop(struct tfl_ready *ready, struct tfl_ready_item *item)
     if (!item->queued)
         return;
     item->queued = false;
+    ready->n--;
     DL_DELETE(ready->items, item);
 }
 
 bool tfl_ready_empty(const struct tfl_ready *ready)
 {
-    return !ready->items;
+    return ready->n == 0;
 }
 
 void tfl_ready_drain(struct tfl_ready *ready, void (*run)(struct tfl_ready_item *, void *), void *arg)
 {
-    struct tfl_ready_item end = {0};
+    struct tfl_ready_item end = {0}; /* what is put meanwhile goes behind it */
+    TFL_ASSERT(!ready->draining);
+    ready->draining = true;
     DL_APPEND(ready->items, &end);
-    while (ready->items != &end) {
-        struct tfl_ready_item *item = ready->items;
+    for (struct tfl_ready_item *item; (item = ready->items) != &end;) {
+        TFL_ASSERT(item);
         tfl_ready_drop(ready, item);
         run(item, arg);
     }
     DL_DELETE(ready->items, &end);
+    ready->draining = false;
 }
