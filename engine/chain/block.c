@@ -144,3 +144,11 @@ int tfl_block_decode(struct tfl_block *b, const void *data, size_t len, struct t
     b->id = tfl_header_id(&b->header);
     return 0;
 }
+
+bool tfl_block_peek_id(struct tfl_hash *id, const void *data, size_t len)
+{
+    if (len < HEADER_BYTES)
+        return false;
+    *id = tfl_hash_of("BLOCK_ID_V1", &(struct tfl_span){data, HEADER_BYTES}, 1);
+    return true;
+}

@@ -44,4 +44,8 @@ void tfl_block_encode(struct tfl_buf *out, const struct tfl_block *b);
  * leader (consensus does). b is filled (free with tfl_block_done) or left empty; TFL_E_INVALID or TFL_E_TOO_LARGE. */
 int tfl_block_decode(struct tfl_block *b, const void *data, size_t len, struct tfl_error *err);
 
+/* The id of the block those bytes would be, without reading past the header: tells known blocks apart cheaply. False
+ * when they are too few for a header. */
+bool tfl_block_peek_id(struct tfl_hash *id, const void *data, size_t len);
+
 #endif
