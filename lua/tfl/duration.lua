@@ -60,17 +60,17 @@ function duration.blocks(n)
     return { blocks = count(n, "blocks") }
 end
 
-local function parse(text, what)
+local function read(text, what)
     local number, unit = text:match("^%s*([%d%.]+)%s*(%a*)%s*$")
     local n = number and number:match("^%d+%.?%d*$") and tonumber(number)
     if not n then
         return bad(text, what)
-    elseif unit == "" then
-        return bad(text, what, " (a unit is missing)")
-    elseif not UNITS[unit] then
+    end
+    local factor = unit == "" and 1 or UNITS[unit] -- "90": flags and the environment cannot give a number
+    if not factor then
         return bad(text, what, (" (unknown unit %q)"):format(unit))
     end
-    return checked(n * UNITS[unit], text, what)
+    return checked(n * factor, text, what)
 end
 
 local function of_table(d, what)
@@ -105,7 +105,7 @@ function duration.to_seconds(d, pace, what)
     if math.type(d) then
         return checked(d, d, what)
     elseif type(d) == "string" then
-        return parse(d, what)
+        return read(d, what)
     elseif type(d) ~= "table" then
         return bad(d, what)
     end
@@ -130,6 +130,18 @@ function duration.to_slots(d, pace, what)
         checked(slots * pace.slot_seconds, d, what)
     end
     return slots
+end
+
+--- Any form of a duration, checked, in the one form that needs no more parsing.
+---@param d tfl.Duration
+---@param what? string
+---@return {seconds:number}|{slots:integer}|{blocks:integer}
+function duration.parse(d, what)
+    if type(d) == "table" then
+        local key, n = of_table(d, what)
+        return { [key] = key == "seconds" and checked(n, n, what) or count(n, key) }
+    end
+    return { seconds = duration.to_seconds(d, nil, what) }
 end
 
 --- A duration as people read it: "200ms", "1.4s", "90s".

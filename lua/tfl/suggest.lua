@@ -28,10 +28,20 @@ function suggest.distance(a, b)
     return last[#b]
 end
 
+--- Names in alphabetical order, from a list of them or a table that has them as keys.
+local function sorted(known)
+    local names = {}
+    for key, value in pairs(known) do
+        names[#names + 1] = type(key) == "string" and key or type(value) == "string" and value or nil
+    end
+    table.sort(names)
+    return names
+end
+
 --- The nearest of the known names, or nil when none is near: at most a third of the letters may differ (one
 -- in short names). Case, "-" and "_" count for nothing. Of equals the first in alphabetical order.
 ---@param name string
----@param known string[]
+---@param known string[]|table<string, any> a list of names, or a table whose keys they are
 ---@return string|nil
 function suggest.near(name, known)
     if #name > MAX_LENGTH then
@@ -42,9 +52,7 @@ function suggest.near(name, known)
     end
     local wanted, best = plain(name), nil
     local least = math.max(1, #name // 3) + 1
-    local names = table.move(known, 1, #known, 1, {})
-    table.sort(names)
-    for _, candidate in ipairs(names) do
+    for _, candidate in ipairs(sorted(known)) do
         if math.abs(#candidate - #name) < least then
             local d = suggest.distance(wanted, plain(candidate))
             if d < least then
@@ -57,15 +65,14 @@ end
 
 --- The end of a message about an unknown name: '; did you mean "star"?' or '; known are: "chain", "star"'.
 ---@param name string
----@param known string[]
+---@param known string[]|table<string, any> a list of names, or a table whose keys they are
 ---@return string
 function suggest.hint(name, known)
     local near = suggest.near(name, known)
     if near then
         return ('; did you mean "%s"?'):format(near)
     end
-    local names = table.move(known, 1, #known, 1, {})
-    table.sort(names)
+    local names = sorted(known)
     if #names == 0 then
         return "; none is known"
     elseif #names > 20 then

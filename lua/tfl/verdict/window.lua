@@ -48,10 +48,19 @@ local function whole(value, name, least)
     return n
 end
 
+---@class tfl.LivenessOptions
+---@field f number
+---@field slot_seconds number
+---@field delta integer
+---@field window_slots integer
+---@field confidence? number 1 − α
+---@field lag? integer
+---@field min_blocks? integer
+---@field stall_slots? integer
+
 --- What a run must show. Refuses, as a usage error with the remedy, a window in which the expectation cannot
 -- fail.
----@param o {f:number, slot_seconds:number, delta:integer, window_slots:integer, confidence?:number, lag?:integer,
---- min_blocks?:integer, stall_slots?:integer}
+---@param o tfl.LivenessOptions
 ---@return tfl.LivenessPlan
 function window.plan(o)
     local alpha = ALPHA

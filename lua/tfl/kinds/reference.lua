@@ -1,0 +1,154 @@
+--- The built-in kind `reference`: tfl-node, the reference node that comes with tfl (DESIGN §5). A kind turns one node of a
+-- plan, with the addresses the deployer has reserved, into a node_spec: plain data that says how it is launched and spoken to.
+local errors = require("tfl.errors")
+
+local reference = { name = "reference", dialect = "reference" }
+
+--- A node as a kind sees it.
+---@class tfl.KindNode
+---@field index integer
+---@field name string "node-0"
+---@field dirs {run:string, data:string, log:string} the working folder, the folder of the chain, the folder of logs
+---@field ports {http:integer, p2p:integer} reserved by the deployer
+---@field host? string the address the node listens at (127.0.0.1)
+---@field peers {host?:string, port:integer}[] whom this node dials
+---@field keys {node_key:string, leader_key:string} hex seeds
+---@field leads? boolean false: it has no leader key in its file
+---@field level? string ERROR, WARN, INFO, DEBUG or TRACE
+---@field program? string path of tfl-node
+---@field args? string[] more arguments
+
+--- What all nodes of a cluster share.
+---@class tfl.KindCluster
+---@field chain_id string
+---@field genesis_time_ms integer
+---@field nonce string hex
+---@field slot_ms integer
+---@field security_param integer
+---@field active_slot_ratio {numerator:integer, denominator:integer}
+---@field stakes {key:string, stake:integer}[]
+
+--- Durations of the node's files: seconds, a dot, nine digits of nanoseconds (the real node reads '1.5' as 1 s and 5 ns).
+---@param ms integer
+---@return string
+function reference.file_duration(ms)
+    return ("%d.%09d"):format(ms // 1000, ms % 1000 * 1000000)
+end
+
+--- A map whose keys are written in the given order.
+local function ordered(map, ...)
+    return setmetatable(map, { __order = { ... }, __jsontype = "object" })
+end
+
+--- user.yaml of one node, as a table for core.yaml.emit.
+---@param node tfl.KindNode
+---@param tagged fun(tag:string, value:any):any
+---@param null any
+---@return table
+function reference.user_config(node, tagged, null)
+    local peers = {}
+    for i, peer in ipairs(node.peers) do
+        local host = peer.host or "127.0.0.1"
+        peers[i] = ("/%s/%s/tcp/%d"):format(host:match("^[%d%.]+$") and "ip4" or "dns4", host, peer.port)
+    end
+    local host = node.host or "127.0.0.1"
+    return ordered({
+        network = {
+            backend = ordered({
+                swarm = ordered({ host = host, port = node.ports.p2p, node_key = node.keys.node_key }, "host", "port"),
+                initial_peers = peers,
+            }, "swarm", "initial_peers"),
+        },
+        cryptarchia = node.leads ~= false and { leader = { key = node.keys.leader_key } } or nil,
+        api = { backend = { listen_address = ("%s:%d"):format(host, node.ports.http) } },
+        state = { base_folder = node.dirs.data },
+        tracing = { level = node.level or "INFO", logger = tagged("!Stdout", null) },
+    }, "network", "cryptarchia", "api", "state", "tracing")
+end
+
+--- deployment.yaml, the same on all nodes, as a table for core.yaml.emit.
+---@param cluster tfl.KindCluster
+---@return table
+function reference.deployment_config(cluster)
+    local stakes = {}
+    for i, s in ipairs(cluster.stakes) do
+        stakes[i] = ordered({ key = s.key, stake = s.stake }, "key", "stake")
+    end
+    return ordered({
+        chain_id = cluster.chain_id,
+        cryptarchia = ordered({
+            security_param = cluster.security_param,
+            slot_activation_coeff = ordered({
+                numerator = cluster.active_slot_ratio.numerator,
+                denominator = cluster.active_slot_ratio.denominator,
+            }, "numerator", "denominator"),
+            nonce = cluster.nonce,
+            genesis_time_unix_ms = cluster.genesis_time_ms,
+            stakes = stakes,
+        }, "security_param", "slot_activation_coeff", "nonce", "genesis_time_unix_ms", "stakes"),
+        time = { slot_duration = reference.file_duration(cluster.slot_ms) },
+    }, "chain_id", "cryptarchia", "time")
+end
+
+--- Path of tfl-node: TFL_NODE_BIN, else beside the running tfl.
+---@param getenv? fun(name:string):string|nil
+---@return string
+function reference.program(getenv)
+    local named = (getenv or os.getenv)("TFL_NODE_BIN")
+    if named and named ~= "" then
+        return named
+    end
+    local exe = require("tfl.core.sys").exe()
+    return (exe:match("^(.*)/[^/]*$") or ".") .. "/tfl-node"
+end
+
+--- The text of deployment.yaml. Make it once for a cluster: it holds all stakes.
+---@param cluster tfl.KindCluster
+---@return string
+function reference.deployment(cluster)
+    return require("tfl.core.yaml").emit(reference.deployment_config(cluster))
+end
+
+---@class tfl.NodeSpec
+---@field argv string[]
+---@field env table<string, string>
+---@field files table<string, {content:string, mode:integer}>
+---@field ports {http:integer, p2p:integer}
+---@field ready {path:string, peers:integer} ready when the path answers 200 and there are that many peers
+---@field dialect string
+---@field stop_signal string
+
+--- The node_spec of one node.
+---@param node tfl.KindNode
+---@param cluster tfl.KindCluster|string the cluster, or the text of its deployment.yaml
+---@return tfl.NodeSpec
+function reference.spec(node, cluster)
+    local yaml = require("tfl.core.yaml")
+    for _, key in ipairs({ "node_key", "leader_key" }) do
+        if not tostring(node.keys[key]):match("^" .. ("%x"):rep(64) .. "$") then
+            errors.bad_config("%s: %s must be 64 hex digits", node.name, key)
+        end
+    end
+    local argv = { node.program or reference.program(), "user.yaml", "--deployment", "deployment.yaml" }
+    table.move(node.args or {}, 1, #(node.args or {}), #argv + 1, argv)
+    return {
+        argv = argv,
+        env = {},
+        files = {
+            ["user.yaml"] = {
+                content = yaml.emit(reference.user_config(node, yaml.tagged, yaml.null)),
+                mode = tonumber("600", 8), -- it holds the node's keys
+            },
+            ["deployment.yaml"] = {
+                content = type(cluster) == "string" and cluster or reference.deployment(cluster),
+                mode = tonumber("644", 8),
+            },
+        },
+        ports = node.ports,
+        ready = { path = "/cryptarchia/info", peers = node.degree or #node.peers },
+        dialect = reference.dialect,
+        stop_signal = "TERM",
+    }
+end
+
+return reference
