@@ -16,6 +16,7 @@
  *     {"id":2,"undo":"process","pid":7,"start":81234}     this one (start: tfl_procfs_start_time)
  *     {"id":3,"undo":"folder","path":"/…"}                this folder and all in it
  *     {"id":4,"undo":"argv","argv":["docker",…],"within":10}   a command to run, and the seconds it may take
+ *     {"id":5,"undo":"locks","path":"/…"}                 the lock files of a folder that nobody holds (proc/lockfile.h)
  *     {"done":3}                                          request 3 is carried out, or its thing never was made
  */
 struct tfl_ledger;

@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "proc/exec.h"
+#include "proc/lockfile.h"
 #include "proc/procfs.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct work {
     struct tfl_ledger *ledger;
     struct tfl_timer timer;
     int64_t kill_deadline;
-    int killed;
+    int killed, quiet_rounds;
     int64_t before; /* the second pass has done all from this id on */
     struct tfl_exec *command;
     size_t failures;
@@ -99,43 +100,53 @@ static void again(struct work *work, int ms)
     tfl_timer_start(loop_of(work), &work->timer, tfl_now(loop_of(work)) + ms * TFL_MS, step);
 }
 
-/* True when what the request kills is gone. */
-static bool kill_request(struct work *work, struct json_object *what)
+/* Sends SIGKILL to what the request names; how many were there. */
+static int kill_request(struct work *work, struct json_object *what)
 {
-    if (!strcmp(text_of(what, "undo"), "process")) {
-        bool there = tfl_procfs_kill((pid_t)number_of(what, "pid"), (uint64_t)number_of(what, "start"));
-        return !there;
-    }
+    if (!strcmp(text_of(what, "undo"), "process"))
+        return tfl_procfs_kill((pid_t)number_of(what, "pid"), (uint64_t)number_of(what, "start"));
+    if (!*text_of(what, "run_id"))
+        return 0;
     TFL_FREE char *assignment = tfl_sprintf("TFL_RUN_ID=%s", text_of(what, "run_id"));
-    int n = *text_of(what, "run_id") ? tfl_procfs_kill_env(assignment) : 0;
+    int n = tfl_procfs_kill_env(assignment);
     if (n > work->killed)
         work->killed = n;
-    return n == 0;
+    return n;
 }
 
-/* One round over all processes to kill; true when none is left or time is up. */
+static void settle_kill(struct work *work, int64_t id, struct json_object *what, int left)
+{
+    struct tfl_error err;
+    if (left) {
+        tfl_fail(
+            &err, TFL_E_TIMEOUT, "%d processes did not end within %d s of SIGKILL", left, KILL_MS / 1000);
+        settle(work, id, what, &err);
+        return;
+    }
+    if (!strcmp(text_of(what, "undo"), "processes"))
+        report(work, what, "killed", json_object_new_int(work->killed));
+    if (tfl_ledger_done(work->ledger, id, NULL))
+        work->failures++;
+}
+
+/* One round over all processes to kill; true when it was the last: none is left, or time is up. A process in the middle
+ * of an exec has no environment for a moment, so none is left only when two rounds in a row saw none. */
 static bool kill_round(struct work *work)
 {
-    bool late = tfl_now(loop_of(work)) >= work->kill_deadline, all = true;
+    bool late = tfl_now(loop_of(work)) >= work->kill_deadline;
     int64_t id;
+    int there = 0;
     struct json_object *what;
-    for (int64_t before = INT64_MAX; (what = tfl_ledger_before(work->ledger, before, &id)); before = id) {
-        if (!is_kill(what))
-            continue;
-        if (kill_request(work, what)) {
-            if (!strcmp(text_of(what, "undo"), "processes"))
-                report(work, what, "killed", json_object_new_int(work->killed));
-            if (tfl_ledger_done(work->ledger, id, NULL))
-                work->failures++;
-        } else if (late) {
-            struct tfl_error err;
-            tfl_fail(&err, TFL_E_TIMEOUT, "a process does not end within %d s of SIGKILL", KILL_MS / 1000);
-            settle(work, id, what, &err);
-        } else {
-            all = false;
-        }
-    }
-    return all;
+    for (int64_t before = INT64_MAX; (what = tfl_ledger_before(work->ledger, before, &id)); before = id)
+        if (is_kill(what))
+            there += kill_request(work, what);
+    work->quiet_rounds = there ? 0 : work->quiet_rounds + 1;
+    if (work->quiet_rounds < 2 && !late)
+        return false;
+    for (int64_t before = INT64_MAX; (what = tfl_ledger_before(work->ledger, before, &id)); before = id)
+        if (is_kill(what))
+            settle_kill(work, id, what, there ? kill_request(work, what) : 0);
+    return true;
 }
 
 static int remove_folder(const char *path, struct tfl_error *err)
@@ -192,6 +203,20 @@ static int run_command(struct work *work, struct json_object *what, struct tfl_e
     return 0;
 }
 
+/* Carries out a request of the second pass: 1 when a command was started that will settle it, else 0 or −1. */
+static int carry_out(struct work *work, struct json_object *what, struct tfl_error *err)
+{
+    const char *undo = text_of(what, "undo");
+    if (!strcmp(undo, "argv"))
+        return run_command(work, what, err) ? -1 : 1;
+    if (!strcmp(undo, "folder"))
+        return remove_folder(text_of(what, "path"), err);
+    if (strcmp(undo, "locks"))
+        return tfl_fail(err, TFL_E_UNSUPPORTED, "this tfl does not know how to undo `%s`", undo);
+    tfl_lockfile_sweep(text_of(what, "path"));
+    return 0;
+}
+
 static void step(struct tfl_timer *timer)
 {
     struct work *work = TFL_CONTAINER(timer, struct work, timer);
@@ -206,20 +231,15 @@ static void step(struct tfl_timer *timer)
         finish(work);
         return;
     }
-    const char *undo = text_of(what, "undo");
-    if (!strcmp(undo, "argv") && !run_command(work, what, &err)) {
-        work->before = id + 1;
-        return;
+    if (!is_kill(what)) { /* those left were reported by kill_round */
+        int result = carry_out(work, what, &err);
+        if (result > 0) {
+            work->before = id + 1;
+            return;
+        }
+        settle(work, id, what, result ? &err : NULL);
     }
     work->before = id;
-    if (!strcmp(undo, "folder"))
-        settle(work, id, what, remove_folder(text_of(what, "path"), &err) ? &err : NULL);
-    else if (!strcmp(undo, "argv"))
-        settle(work, id, what, &err);
-    else if (!is_kill(what)) {
-        tfl_fail(&err, TFL_E_UNSUPPORTED, "this tfl does not know how to undo `%s`", undo);
-        settle(work, id, what, &err);
-    }
     again(work, 0);
 }
 
