@@ -32,7 +32,11 @@ static void run_again(struct tfl_defer *defer)
 static void run(struct tfl_http_server *s)
 {
     MHD_UNSIGNED_LONG_LONG ms;
+    bool was_full = tfl_http_server_connections(s) >= s->options.max_connections;
     MHD_run(s->daemon);
+    /* A daemon at its bound listens again only in the turn after the one that closed a connection. */
+    if (was_full && tfl_http_server_connections(s) < s->options.max_connections)
+        tfl_defer_start(s->loop, &s->again, run_again);
     if (MHD_get_timeout(s->daemon, &ms) != MHD_YES)
         tfl_timer_stop(s->loop, &s->timer);
     else if (ms == 0)
