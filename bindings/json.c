@@ -55,14 +55,12 @@ static struct json_object *convert(lua_State *L, int index, int depth, const cha
 static struct json_object *convert_table(lua_State *L, int index, int depth, const char **problem)
 {
     size_t n = lua_rawlen(L, index);
+    int top = lua_gettop(L);
     bool object = n == 0;
     if (object) {
         lua_pushnil(L);
-        object = lua_next(L, index);
-        if (object)
-            lua_pop(L, 2);
-        else
-            object = luaL_getmetafield(L, index, "__jsontype") == LUA_TSTRING && (lua_pop(L, 1), true);
+        object = lua_next(L, index) || luaL_getmetafield(L, index, "__jsontype") == LUA_TSTRING;
+        lua_settop(L, top);
     }
     struct json_object *out = object ? json_object_new_object() : json_object_new_array();
     for (size_t i = 1; !object && i <= n && !*problem; i++) {
@@ -70,7 +68,8 @@ static struct json_object *convert_table(lua_State *L, int index, int depth, con
         json_object_array_add(out, convert(L, lua_gettop(L), depth + 1, problem));
         lua_pop(L, 1);
     }
-    lua_pushnil(L);
+    if (object)
+        lua_pushnil(L);
     while (object && lua_next(L, index)) {
         if (lua_type(L, -2) != LUA_TSTRING)
             *problem = "a table with keys other than 1..n that are not strings";
@@ -90,6 +89,7 @@ static struct json_object *convert(lua_State *L, int index, int depth, const cha
     }
     switch (lua_type(L, index)) {
     case LUA_TNIL:
+    case LUA_TLIGHTUSERDATA: /* json.null */
         return NULL;
     case LUA_TBOOLEAN:
         return json_object_new_boolean(lua_toboolean(L, index));
@@ -173,5 +173,7 @@ int tfl_open_json(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"encode", l_encode}, {"decode", l_decode}, {NULL, NULL}};
     luaL_newlib(L, functions);
+    lua_pushlightuserdata(L, NULL);
+    lua_setfield(L, -2, "null");
     return 1;
 }

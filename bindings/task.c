@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-enum { HOOK_COUNT = 10000, HOOK_COUNT_INSIST = 200 };
+enum { HOOK_COUNT = 10000, HOOK_COUNT_INSIST = 1 };
 #define HOG_NS (5 * TFL_S)
 
 static const char TASK_META[] = "tfl.task", BOX_META[] = "tfl.op";

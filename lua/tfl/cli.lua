@@ -1,0 +1,249 @@
+--- The command line: reads it with argparse, does what it says, returns the exit code.
+local argparse = require "argparse"
+local deployers = require "tfl.deployers"
+local duration = require "tfl.duration"
+local errors = require "tfl.errors"
+local json = require "tfl.core.json"
+local loader = require "tfl.loader"
+local plan = require "tfl.plan"
+local proc = require "tfl.core.proc"
+local runner = require "tfl.runner"
+local screen = require "tfl.screen"
+local suggest = require "tfl.suggest"
+local sys = require "tfl.core.sys"
+local text = require "tfl.text"
+
+local M = {}
+local commands = { "run", "check", "clean", "doctor", "help", "version" }
+local USAGE, INFRA = 2, 3
+
+local function say(fd, fmt, ...) sys.write(fd, select("#", ...) > 0 and string.format(fmt, ...) or fmt) end
+
+-- ---- arguments
+
+local function whole(name, least)
+    return function(value)
+        local n = math.tointeger(tonumber(value))
+        if not n or n < least then
+            return nil, string.format("%s %s: a whole number from %d was expected", name, value, least)
+        end
+        return n
+    end
+end
+
+local function time(value)
+    local seconds = tonumber(value)
+    local ok, err = pcall(duration.to_seconds, seconds or value, { slot_seconds = 1, f = 1 }, "-t")
+    if not ok then return nil, err.message end
+    return seconds or value
+end
+
+local function key_value(value)
+    local key, rest = value:match "^([%w_]+)=(.*)$"
+    if not key then return nil, string.format("-p %s: KEY=VALUE was expected", value) end
+    return { key, rest }
+end
+
+local function shared(command)
+    command:argument("files", "scenario file"):args "+"
+    command:option("-d --deployer", "where the nodes run: local (this host; also called host)"):default "local"
+    command:option("-n --nodes", "number of nodes"):convert(whole("-n", 0))
+    command:option("-t --time", "duration of the window: 30s, 500ms, 2m"):convert(time)
+    command:option("-p --param", "parameter of the scenario, KEY=VALUE"):count "*":convert(key_value)
+    command:option("--seed", "seed of every random choice"):convert(whole("--seed", 0))
+end
+
+local function parser()
+    local p = argparse("tfl", "tfl: scenarios for multi-node blockchain networks. `tfl FILE.lua` is `tfl run FILE.lua`.")
+    p:help_max_width(96)
+    p:command_target "command"
+    local run = p:command("run", "run scenarios, one after the other")
+    shared(run)
+    run:option("--out", "folder for the evidence (default: a new one under the state folder)")
+    run:flag("--keep", "keep the node data of runs that pass, too")
+    run:flag("--json", "end stdout with the summary as one line of JSON")
+    run:option("--junit", "write JUnit XML to this file")
+    run:flag("-q --quiet", "only the summary")
+    run:option("--inconclusive", "count inconclusive as this"):choices { "fail", "pass" }
+    shared(p:command("check", "print the plan and what it would take to pass; start nothing"))
+    p:command("clean", "undo what dead runs left behind")
+    p:command("doctor", "tell what of this machine can be used")
+    p:command("version", "print the version")
+    p:command("help", "print help; topics: env, exit, scenario"):argument("topic", "topic"):args "?"
+    return p
+end
+
+--- `tfl FILE …` means `tfl run FILE …`: any first word that is no command and no option.
+local function parse(argv)
+    local args = table.move(argv, 1, #argv, 1, {})
+    if #args == 0 then args = { "help" } end
+    if args[1] == "--version" then args = { "version" } end
+    if args[1] == "--help" or args[1] == "-h" then args = { "help" } end
+    local known = false
+    for _, name in ipairs(commands) do known = known or args[1] == name end
+    if not known then
+        local first = args[1]
+        if not first:find "[%./]" and first:sub(1, 1) ~= "-" and not sys.stat(first) then
+            errors.usage("%s: neither a command nor a file%s", first, suggest.hint(first, commands))
+        end
+        table.insert(args, 1, "run")
+    end
+    local ok, result = parser():pparse(args)
+    if not ok then errors.usage("%s (tfl help tells more)", (result:gsub("^Error: ", ""))) end
+    return result
+end
+
+-- ---- the environment
+
+local function environment_number(name, least)
+    local value = os.getenv(name)
+    if not value or value == "" then return nil end
+    local n = math.tointeger(tonumber(value))
+    if not n or n < least then errors.usage("%s=%s: a whole number from %d was expected", name, value, least) end
+    return n
+end
+
+--- What flags and environment say, flags first.
+local function options_of(args)
+    local params = {}
+    for _, pair in ipairs(args.param or {}) do params[pair[1]] = pair[2] end
+    local slow = os.getenv "SLOW_TEST_ENV"
+    if slow and slow ~= "" and slow ~= "true" and slow ~= "false" then
+        errors.usage("SLOW_TEST_ENV=%s: true or false was expected", slow)
+    end
+    local ok, message = sys.log_configure(os.getenv "TFL_LOG" or os.getenv "RUST_LOG" or "")
+    if not ok and os.getenv "TFL_LOG" then errors.usage("TFL_LOG: %s", message) end
+    return {
+        deployer = args.deployer, params = params, seed = args.seed, out = args.out,
+        nodes = args.nodes or environment_number("LOGOS_BLOCKCHAIN_DEMO_NODES", 0),
+        duration = args.time or environment_number("LOGOS_BLOCKCHAIN_DEMO_RUN_SECS", 1),
+    }
+end
+
+-- ---- commands
+
+local function each_plan(args, fn)
+    local options = options_of(args)
+    for _, file in ipairs(args.files) do
+        for _, scenario in ipairs(loader.load(file, options)) do
+            options.file = file
+            local made = plan.build(scenario, options)
+            made.keep = args.keep or os.getenv "LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS" ~= nil
+            made.inconclusive_as = args.inconclusive
+            if fn(made) == false then return end
+        end
+    end
+end
+
+--- Verdict classes by weight: the exit code of several runs is that of the worst (JUDGING, Verdict).
+local weight = { [0] = 0, [4] = 1, [3] = 2, [1] = 3, [2] = 4, [130] = 5 }
+
+local function run(args)
+    local summaries, worst = {}, 0
+    each_plan(args, function(made)
+        local ui = screen.new { quiet = args.quiet }
+        local ok, summary = pcall(runner.run, made, ui)
+        ui:close()
+        if not ok then error(summary, 0) end
+        summaries[#summaries + 1] = summary
+        if weight[summary.exit_code] > weight[worst] then worst = summary.exit_code end
+        say(1, text.summary(summary, sys.isatty(1) and not os.getenv "NO_COLOR"))
+        return summary.verdict ~= "interrupted"
+    end)
+    if args.junit then sys.write_file(args.junit, text.junit(summaries)) end
+    if args.json then
+        for _, summary in ipairs(summaries) do say(1, json.encode(summary) .. "\n") end
+    end
+    return worst
+end
+
+local function check(args)
+    each_plan(args, function(made)
+        local liveness = made.liveness
+        say(1, "%s\n", text.clean(made.name))
+        local function row(name, fmt, ...) say(1, "  %-12s " .. fmt .. "\n", name, ...) end
+        row("cluster", "%s on %s, kind %s", made.topology:describe(), made.deployer, made.kind.name)
+        row("chain", "slots of %s, f = %g, k = %d, Δ = %d", duration.show(made.slot_seconds), made.f, made.security_param,
+            made.delta)
+        row("window", "%d slots (%s)", made.window_slots, duration.show(made.window_slots * made.slot_seconds))
+        if liveness then
+            row("growth", "%.0f blocks expected, ≥ %d required, no gap of %d slots (%s)", liveness.expected,
+                liveness.required, liveness.stall_slots, duration.show(liveness.stall_slots * made.slot_seconds))
+        end
+        local names = {}
+        for i, expectation in ipairs(made.expectations) do names[i] = expectation.name end
+        row("judged by", "%s", table.concat(names, ", "))
+        row("wall time", "about %s", duration.show(made.wall_seconds))
+        row("seed", "%d", made.seed)
+    end)
+    return 0
+end
+
+local function doctor()
+    local fine = true
+    say(1, "%-10s %s\n", "deployer", "local (this host)")
+    for _, row in ipairs(deployers.get "local".doctor()) do
+        fine = fine and row.ok
+        say(1, "  %s %-9s %s\n", row.ok and "✓" or "✗", row.name, row.message)
+    end
+    return fine and 0 or INFRA
+end
+
+local function clean()
+    local report = proc.clean()
+    for _, line in ipairs(report.lines) do say(1, "%s\n", text.clean(line)) end
+    if #report.lines == 0 then say(1, "nothing to clean: no dead run left anything behind\n") end
+    return report.failed > 0 and INFRA or 0
+end
+
+local function help(args)
+    if not args.topic then
+        say(1, parser():get_help() .. "\n")
+        return 0
+    end
+    local topics = require "tfl.help"
+    if not topics[args.topic] then
+        local names = {}
+        for name in pairs(topics) do names[#names + 1] = name end
+        errors.usage("tfl help %s: there is no such topic%s", args.topic, suggest.hint(args.topic, names))
+    end
+    say(1, topics[args.topic])
+    return 0
+end
+
+local actions = {
+    run = run, check = check, clean = clean, doctor = doctor, help = help,
+    version = function()
+        say(1, "tfl " .. sys.version .. "\n")
+        return 0
+    end,
+}
+
+--- A line of JSON for a run that never came to be, so that --json always ends stdout with one.
+local function refusal(args, err, code)
+    if not args or not args.json then return end
+    say(1, json.encode {
+        verdict = code == USAGE and "usage" or "infra", exit_code = code, scenario = json.null,
+        error = { code = err.code, message = err.message, node = err.node },
+    } .. "\n")
+end
+
+---@param argv string[]
+---@return integer exit code
+function M.main(argv)
+    local args
+    local ok, result = pcall(function()
+        args = parse(argv)
+        return actions[args.command](args)
+    end)
+    if ok then return result end
+    local err = result
+    if type(err) ~= "table" then err = errors.new("internal", "%s", tostring(err)) end
+    local usage = { usage = 1, bad_config = 1, script_error = 1, script_hog = 1, unsupported = 1, wrong_state = 1 }
+    local code = usage[err.code] and USAGE or INFRA
+    say(2, "tfl: %s\n", text.clean(err.message))
+    refusal(args, err, code)
+    return code
+end
+
+return M

@@ -1,0 +1,257 @@
+--- `ctx`: what the hooks of workloads and expectations get. One for each hook's owner; the run is behind it.
+local duration = require "tfl.duration"
+local errors = require "tfl.errors"
+local suggest = require "tfl.suggest"
+local task = require "tfl.core.task"
+local wait = require "tfl.core.wait"
+
+local Context = {}
+local later = {
+    wallet_accounts = true, telemetry = true, node_control = true, start_node = true, pace = true, partition = true,
+    isolate = true, link = true, heal = true,
+}
+local meta = {
+    __index = function(_, name)
+        if Context[name] then return Context[name] end
+        if later[name] then errors.usage("ctx:%s is not there yet in this version of tfl", name) end
+        local names = {}
+        for known in pairs(Context) do names[#names + 1] = known end
+        errors.usage("ctx:%s: there is no such method%s", tostring(name), suggest.hint(tostring(name), names))
+    end,
+}
+
+local M = {}
+
+---@param run table the runner's
+---@param owner table {kind, name, looked, judgement, figures}: whose hook runs
+---@return table ctx
+function M.new(run, owner)
+    return setmetatable({ run = run, owner = owner, block_feed_proxy = false, proxies = {} }, meta)
+end
+
+--- Something was seen: an evaluate that saw nothing is `no_sample`.
+local function looked(ctx) ctx.owner.looked = true end
+
+--- The methods of a userdata as a table whose calls count as looks when they give something.
+local function proxy(ctx, target, extra)
+    local methods = setmetatable({}, {
+        __index = function(self, name)
+            local method = extra and extra[name] or target[name]
+            if type(method) ~= "function" then return method end
+            local function call(_, ...)
+                local results = table.pack(method(target, ...))
+                if results[1] ~= nil then looked(ctx) end
+                return table.unpack(results, 1, results.n)
+            end
+            rawset(self, name, call)
+            return call
+        end,
+    })
+    return methods
+end
+
+local Node = {}
+
+function Node:client() return self.ctx.proxies[self.name] end
+
+--- Waits until the node is ready (HTTP 200, peers as many as its degree); raises not_ready after `within`.
+function Node:wait_ready(options)
+    local run = self.ctx.run
+    local within = duration.to_seconds(options and options.within or run.plan.ready_seconds, run.plan)
+    run.deployer:wait_ready({ self.name }, within)
+end
+
+local node_later = { start = 1, stop = 1, restart = 1, kill = 1, pause = 1, resume = 1, snapshot = 1 }
+local node_meta = {
+    __name = "node",
+    __tostring = function(node) return node.name end,
+    __index = function(_, name)
+        if Node[name] then return Node[name] end
+        if node_later[name] then errors.usage("node:%s is not there yet in this version of tfl", name) end
+        return nil
+    end,
+}
+
+--- node(i) counts from 0, as the names do; node(name) takes "node-0".
+function Context:node(which)
+    local nodes = self:nodes()
+    if math.type(which) == "integer" and nodes[which + 1] then return nodes[which + 1] end
+    local names = {}
+    for i, node in ipairs(nodes) do
+        if node.name == which then return node end
+        names[i] = node.name
+    end
+    errors.usage("ctx:node(%s): there is no such node%s", errors.show(which),
+        type(which) == "string" and suggest.hint(which, names) or string.format("; they are 0 to %d", #nodes - 1))
+end
+
+---@return table[] nodes in order
+function Context:nodes()
+    if not self.owner.nodes then
+        local list = {}
+        for i, node in ipairs(self.run.plan.nodes) do
+            self.proxies[node.name] = proxy(self, self.run.clients[node.name])
+            list[i] = setmetatable({ name = node.name, index = node.index, ctx = self }, node_meta)
+        end
+        self.owner.nodes = list
+    end
+    return self.owner.nodes
+end
+
+---@return table[] clients of all nodes, in order
+function Context:node_clients()
+    local clients = {}
+    for i, node in ipairs(self:nodes()) do clients[i] = node:client() end
+    return clients
+end
+
+--- The client of a node drawn from the run's seed.
+function Context:random_node_client()
+    local nodes = self:nodes()
+    return nodes[self.run:draw(self.owner.name, #nodes)]:client()
+end
+
+--- A client of the cluster as a whole: each call asks the next live node, and another one when it does not answer.
+function Context:cluster_client()
+    local nodes, turn = self:nodes(), 0
+    return setmetatable({}, {
+        __index = function(_, name)
+            return function(_, ...)
+                local arguments, last = table.pack(...), nil
+                for _ = 1, #nodes do
+                    turn = turn % #nodes + 1
+                    local client = nodes[turn]:client()
+                    if type(client[name]) ~= "function" then errors.usage("client:%s: there is no such method", name) end
+                    local results = table.pack(pcall(client[name], client, table.unpack(arguments, 1, arguments.n)))
+                    if results[1] then return table.unpack(results, 2, results.n) end
+                    last = results[2]
+                    if type(last) ~= "table" or (last.code ~= "connect" and last.code ~= "timeout") then error(last, 0) end
+                end
+                error(last, 0)
+            end
+        end,
+    })
+end
+
+--- The block feed: subscribe, canonical, tip, lib, block, stats. Its events count as looks when they arrive.
+function Context:block_feed()
+    if not self.block_feed_proxy then
+        local feed, ctx = self.run.feed, self
+        rawset(self, "block_feed_proxy", proxy(self, feed, {
+            subscribe = function(_, options)
+                local next_event = feed:subscribe(options)
+                return function()
+                    local event = next_event()
+                    if event then looked(ctx) end
+                    return event
+                end
+            end,
+            canonical = function(_, options)
+                if options == nil then options = { window = { ctx.run.s0 or 0, ctx.run.s1 } } end
+                return feed:canonical(options)
+            end,
+        }))
+    end
+    return self.block_feed_proxy
+end
+
+---@return number seconds the window lasts
+function Context:run_duration() return self.run.plan.window_slots * self.run.plan.slot_seconds end
+
+---@return number seconds until the window ends, 0 after it
+function Context:remaining() return self.run:remaining() end
+
+---@return number blocks a healthy chain grows by in the window, on average
+function Context:expected_blocks() return self.run.plan.expected_blocks end
+
+---@return table metrics {expected_blocks, run_duration, slot_duration, active_slot_coeff, slots}
+function Context:run_metrics() return self.run:metrics() end
+
+---@return table[] {name, index, peer_id, http, stake} of every node
+function Context:descriptors() return self.run:descriptors() end
+
+--- The end of a node's log, as text.
+function Context:logs(node, bytes)
+    local name = self:node(type(node) == "table" and node.name or node).name
+    local text = self.run.deployer:logs(name, bytes)
+    if #text > 0 then looked(self) end
+    return text
+end
+
+--- One line into the record and, with --verbose progress, onto the screen.
+function Context:log(fmt, ...)
+    self.run:say(self.owner.name, string.format(fmt, ...))
+end
+
+function Context:sleep(d) wait.sleep(duration.to_seconds(d, self.run.plan, "ctx:sleep")) end
+
+--- Calls fn until it returns something true, and returns that. Errors of operations count as "not yet".
+---@param fn function
+---@param options {within: any, every: any} defaults: 30 s, 100 ms
+function Context:eventually(fn, options)
+    options = options or {}
+    local plan = self.run.plan
+    local within = duration.to_seconds(options.within or 30, plan, "ctx:eventually, within")
+    local every = duration.to_seconds(options.every or 0.1, plan, "ctx:eventually, every")
+    local deadline, last = task.now() + within, nil
+    while true do
+        local ok, value = pcall(fn)
+        if ok and value then return value end
+        if not ok and type(value) ~= "table" then error(value, 0) end
+        last = not ok and value.message or last
+        if task.now() >= deadline then
+            error(errors.new("timeout", "ctx:eventually: still not so after %s%s", duration.show(within),
+                last and " (last: " .. last .. ")" or ""), 0)
+        end
+        wait.sleep(math.min(every, math.max(0, deadline - task.now())))
+    end
+end
+
+--- Waits until every node's tip is at height h or above.
+function Context:wait_for_height(h, options)
+    if math.type(h) ~= "integer" then errors.usage("ctx:wait_for_height(%s): a height was expected", errors.show(h)) end
+    self:eventually(function()
+        for _, client in ipairs(self:node_clients()) do
+            if client:consensus_info().height < h then return false end
+        end
+        return true
+    end, { within = options and options.within or 60, every = options and options.every })
+end
+
+--- Runs fn beside the hook; it ends with the hook's owner. Its error is an error of the owner.
+---@return table task with :wait([seconds]), :cancel(), :result()
+function Context:spawn(fn, ...)
+    if type(fn) ~= "function" then errors.usage("ctx:spawn: a function was expected, got %s", errors.show(fn)) end
+    return self.run:spawn_for(self.owner, fn, ...)
+end
+
+--- Ends the hook with a verdict; goes through pcall.
+function Context:conclude(judgement)
+    if not self.owner.judgement then self.owner.judgement = judgement end
+    if judgement.verdict ~= "pass" then self.run:concluded(self.owner) end
+end
+
+local function ending(verdict, code)
+    return function(self, fmt, ...)
+        local message = fmt and string.format(tostring(fmt), ...) or "no reason given"
+        self:conclude { verdict = verdict, code = code, message = message, figures = self.owner.figures }
+        self.run:leave(self.owner)
+    end
+end
+
+--- The expectation (or the run, from a workload) fails, with this message; does not return.
+Context.fail = ending("fail", "failed")
+
+--- Nothing can be said: the sample was too small, the fault did not bite; does not return.
+Context.inconclusive = ending("inconclusive", "inconclusive")
+
+--- A number for the report: name, value, unit.
+function Context:figure(name, value, unit)
+    if type(name) ~= "string" or not math.type(value) then
+        errors.usage("ctx:figure(%s, %s): a name and a number were expected", errors.show(name), errors.show(value))
+    end
+    self.owner.figures[name] = value
+    if unit then self.owner.units[name] = tostring(unit) end
+end
+
+return M

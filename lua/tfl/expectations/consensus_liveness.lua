@@ -1,0 +1,75 @@
+--- The chain keeps growing, on every node (JUDGING, Liveness). The formulas are in tfl.verdict; here they meet a run.
+local errors = require "tfl.errors"
+local suggest = require "tfl.suggest"
+local verdict = require "tfl.verdict"
+
+local M = {}
+local options = { confidence = true, lag = true, min_blocks = true, stall_slots = true }
+
+local Liveness = { name = "consensus_liveness" }
+Liveness.__index = Liveness
+Liveness.__name = "expectation"
+
+---@param given? {confidence: number, lag: integer, min_blocks: integer, stall_slots: integer}
+---@return table expectation
+function M.new(given)
+    if given ~= nil and type(given) ~= "table" then
+        errors.usage("expect_consensus_liveness wants a table of options, got %s", errors.show(given))
+    end
+    local self = setmetatable({ name = "consensus_liveness", needs_growth = true }, Liveness)
+    for key, value in pairs(given or {}) do
+        if not options[key] then
+            local names = {}
+            for name in pairs(options) do names[#names + 1] = name end
+            errors.usage("expect_consensus_liveness: there is no option %s%s", key, suggest.hint(tostring(key), names))
+        end
+        self[key] = value
+    end
+    return self
+end
+
+--- Fixes what the run must show; refuses a window that cannot fail. Called when the plan is made.
+function Liveness:bounds(plan)
+    return verdict.plan_liveness {
+        f = plan.f, slot_seconds = plan.slot_seconds, delta = plan.delta, window_slots = plan.window_slots,
+        confidence = self.confidence, lag = self.lag, min_blocks = self.min_blocks, stall_slots = self.stall_slots,
+    }
+end
+
+--- The plan of the judgement for the window [s0, upto).
+local function judged_plan(run, upto)
+    local copy = {}
+    for key, value in pairs(run.plan.liveness) do copy[key] = value end
+    copy.s0, copy.s1, copy.genesis_s = run.s0, upto, run.genesis_s
+    return copy
+end
+
+--- Ends the window early when the chain stands for longer than chance allows: nothing after that could mend it.
+function Liveness:check_during_capture(ctx)
+    local run = ctx.run
+    local now = run:current_slot()
+    local quiet = run:quiet_slots(now)
+    if quiet < run.plan.liveness.stall_slots + 1 + run.plan.delta then return end
+    local judgement = self:judge(run, now)
+    if judgement.code == "stalled" and judgement.verdict == "fail" then run:end_capture "stalled" end
+end
+
+--- Judges the window up to slot `upto` (s1 when nil).
+---@return table judgement {verdict, code, message, figures}
+function Liveness:judge(run, upto)
+    local to = math.min(upto or run.s1, run.s1)
+    local figures = run:figures(run.s0, to)
+    local judgement = verdict.judge_liveness(judged_plan(run, to), figures)
+    if judgement.verdict == "fail" then
+        figures.late_slots = run:late_slots()
+        judgement = verdict.judge_liveness(judged_plan(run, to), figures)
+    end
+    return judgement
+end
+
+function Liveness:evaluate(ctx)
+    ctx.owner.looked = true
+    ctx:conclude(self:judge(ctx.run, ctx.run.ended_early and ctx.run.ended_slot))
+end
+
+return M

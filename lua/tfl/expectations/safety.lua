@@ -1,0 +1,23 @@
+--- What no run may show: two final blocks at one height and the like (JUDGING, Safety). Every run has it.
+local verdict = require "tfl.verdict"
+
+local Safety = { name = "safety" }
+Safety.__index = Safety
+Safety.__name = "expectation"
+
+local M = {}
+
+---@return table expectation
+function M.new()
+    return setmetatable({ name = "safety" }, Safety)
+end
+
+function Safety:evaluate(ctx)
+    local run = ctx.run
+    local figures = run:figures(run.s0 or 0, run.s1 or 0)
+    ctx.owner.looked = true
+    ctx:conclude(verdict.judge_safety(figures.findings, figures.final_height,
+        { forks = figures.forks, max_reorg_depth = figures.max_reorg_depth, security_param = run.plan.security_param }))
+end
+
+return M

@@ -1,0 +1,44 @@
+--- The topics of `tfl help TOPIC`.
+return {
+    env = [[
+Environment (flags win over it, it wins over the script's defaults):
+  CONSENSUS_SLOT_TIME               length of a slot: bare seconds (0.2) or 200ms
+  CONSENSUS_ACTIVE_SLOT_COEFF       chance that a slot has a leader, above 0 and at most 1
+  LOGOS_BLOCKCHAIN_DEMO_NODES       number of nodes, as -n
+  LOGOS_BLOCKCHAIN_DEMO_RUN_SECS    duration of the window in seconds, as -t
+  LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS  set: keep node data and logs of runs that pass, too
+  SLOW_TEST_ENV                     true: a slow machine; deadlines and the time before genesis double
+  TFL_LOG                           tfl's own log: warn, info, "warn,feed=debug" (RUST_LOG when unset)
+  TFL_NODE_BIN                      program of the reference kind instead of the tfl-node beside tfl
+  XDG_STATE_HOME                    runs and ledgers are under $XDG_STATE_HOME/tfl (~/.local/state/tfl)
+  NO_COLOR                          set: no colours
+]],
+    exit = [[
+Exit codes:
+  0    pass           every expectation holds
+  1    fail           an expectation does not hold, or a node died unasked
+  2    usage          wrong flag, environment or scenario, or an error in a script
+  3    infra          the cluster could not be started or driven; says nothing of the nodes' chain
+  4    inconclusive   too little was seen to judge (--inconclusive fail|pass maps it)
+  130  interrupted    Ctrl-C
+]],
+    scenario = [[
+A scenario file:
+  local p = tfl.params{nodes = 3, duration = "30s"}          -- -n, -t, -p NAME=VALUE
+
+  tfl.scenario("mine")
+    :topology_with(function(t)
+      t:nodes(p.nodes):network_star()                         -- or chain, ring, full, k_regular(k), layout(fn)
+      t:slot_duration("200ms"):active_slot_coeff(0.5)
+    end)
+    :with_run_duration(p.duration)
+    :with_workload(tfl.workload("w", {start = function(self, ctx) ctx:sleep "1s" end}))
+    :with_expectation(tfl.expectation("e", {evaluate = function(self, ctx)
+      if ctx:node(0):client():consensus_info().height < 1 then ctx:fail("node-0 has no block") end
+    end}))
+    :expect_consensus_liveness()
+    :build()
+
+Examples with comments: scenarios/liveness.lua, custom_expectation.lua, custom_workload.lua
+]],
+}

@@ -1,0 +1,70 @@
+--- Loads a scenario file: runs its file-level code, which only describes, and gives the scenarios it made.
+local api = require "tfl"
+local errors = require "tfl.errors"
+local sys = require "tfl.core.sys"
+local task = require "tfl.core.task"
+
+local M = {}
+
+local function fail(code, fmt, ...)
+    error(errors.new(code, fmt, ...), 0)
+end
+
+--- `require` of a scenario finds modules beside its file before tfl's own.
+local function with_folder(file, fn)
+    local folder = file:match "^(.*)/[^/]*$" or "."
+    local path = package.path
+    package.path = string.format("%s/?.lua;%s/?/init.lua;%s", folder, folder, path)
+    local results = table.pack(pcall(fn))
+    package.path = path
+    if not results[1] then error(results[2], 0) end
+    return table.unpack(results, 2, results.n)
+end
+
+--- The message of an error that came out of a script, with the line it came from.
+---@return table error {code, message}
+function M.script_error(what, value, traceback)
+    if type(value) == "table" and value.code == "script_hog" then
+        return errors.new(value.code, "%s: %s", what, value.message)
+    end
+    if type(value) == "table" and value.code == "usage" and not value.where then return value end
+    local text = type(value) == "table" and value.message and (value.where or "") .. tostring(value.message)
+        or tostring(value)
+    local frames = {}
+    for line in (traceback or ""):gmatch "[^\n]+" do
+        if not line:find "%[C%]" and not line:find "/share/tfl/lua/" and line ~= "stack traceback:" then
+            frames[#frames + 1] = "\n    " .. line:gsub("^%s+", "")
+        end
+    end
+    return errors.new("script_error", "%s: %s%s", what, text, table.concat(frames, "", 1, math.min(#frames, 8)))
+end
+
+---@param file string
+---@param options table {params, nodes, duration} from the command line
+---@return table[] scenarios raises usage or script errors
+function M.load(file, options)
+    local stat = sys.stat(file)
+    if not stat then fail("usage", "%s: there is no such file", file) end
+    if stat.type ~= "file" then fail("usage", "%s is a %s, not a scenario file", file, stat.type) end
+    local context = {
+        params = options.params or {}, nodes = options.nodes, duration = options.duration, declared = {}, scenarios = {},
+    }
+    local env = setmetatable({ tfl = api.api(context) }, { __index = _G })
+    env._G = env
+    local chunk, syntax = loadfile(file, "t", env)
+    if not chunk then fail("script_error", "%s", syntax) end
+    local loading = task.spawn("load", function()
+        with_folder(file, function() task.describe(chunk, file) end)
+    end)
+    loading:wait()
+    local ok, value, traceback = loading:result()
+    if not ok then error(M.script_error(file, value, traceback), 0) end
+    api.check_params(context, file)
+    if #context.scenarios == 0 then
+        fail("usage", '%s describes no scenario: it needs tfl.scenario("name") … :build()', file)
+    end
+    for _, scenario in ipairs(context.scenarios) do scenario:build() end
+    return context.scenarios, context.declared
+end
+
+return M

@@ -1,0 +1,67 @@
+--- The plan of a run: what a scenario, the command line and the environment come to, checked before anything starts.
+local deployers = require "tfl.deployers"
+local duration = require "tfl.duration"
+local errors = require "tfl.errors"
+local kinds = require "tfl.kinds"
+local safety = require "tfl.expectations.safety"
+local sys = require "tfl.core.sys"
+local topology = require "tfl.topology"
+
+local M = {}
+
+--- The window when neither the scenario nor the user says one: as many slots as make about 10 s at the default pace.
+local DEFAULT_SLOTS = 60
+
+local function all_expectations(scenario)
+    local list = {}
+    for _, expectation in ipairs(scenario.expectations) do list[#list + 1] = expectation end
+    for _, workload in ipairs(scenario.workloads) do
+        for _, expectation in ipairs(workload.expectations or {}) do
+            expectation.name = expectation.name or workload.name
+            list[#list + 1] = expectation
+        end
+    end
+    list[#list + 1] = safety.new()
+    return list
+end
+
+---@param scenario table from tfl.scenario
+---@param options table {file, deployer, seed, nodes, duration, params, out}
+---@return table plan raises usage and bad_config errors with the remedy
+function M.build(scenario, options)
+    local backend = deployers.get(options.deployer or "local")
+    local seed = options.seed or sys.random()
+    local window = options.duration or scenario.duration or { slots = DEFAULT_SLOTS }
+    local shape = topology.plan(scenario.topology, {
+        seed = seed, window = window, nodes = options.nodes, hop_ms = backend.hop_ms, kinds = kinds.names(),
+    })
+    local plan = {
+        name = scenario.name, file = options.file, backend = backend, deployer = backend.name, seed = seed,
+        params = options.params or {}, out = options.out, topology = shape, nodes = shape:nodes(),
+        kind = kinds.get(shape:kind()), slot_ms = shape:slot_ms(), slot_seconds = shape:slot_duration(),
+        f = shape:active_slot_coeff(), f_ratio = shape:active_slot_ratio(), delta = shape:delta(),
+        security_param = shape:security_param(), window_slots = shape:window_slots(), nonce = shape:nonce(),
+        expectations = all_expectations(scenario), workloads = scenario.workloads,
+        run_id = string.format("%s-%d-%08x", scenario.name, seed, sys.random()),
+    }
+    if plan.window_slots < 1 then
+        errors.usage("a run of %s is shorter than a slot (%s): say a longer one with -t",
+            type(window) == "table" and "0 slots" or tostring(window), duration.show(plan.slot_seconds))
+    end
+    plan.chain_id = plan.run_id
+    plan.stakes = {}
+    for i, node in ipairs(plan.nodes) do plan.stakes[i] = { key = node.leader_pub, stake = node.stake } end
+    plan.expected_blocks = plan.window_slots * plan.f
+    for _, expectation in ipairs(plan.expectations) do
+        if expectation.bounds then
+            plan.liveness = expectation:bounds(plan)
+            plan.expected_blocks = plan.liveness.expected
+        end
+    end
+    local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
+    plan.ready_seconds = slow * (30 + 0.1 * #plan.nodes)
+    plan.wall_seconds = slow * backend.genesis_delay_ms(#plan.nodes) / 1000 + plan.window_slots * plan.slot_seconds + 2
+    return plan
+end
+
+return M

@@ -1,0 +1,439 @@
+--- The runner: takes a plan through deploy → ready → genesis → capture → run → cooldown → settle → evaluate →
+--- teardown, and gives a summary. Whatever happens on the way, teardown runs and the record is closed.
+---
+--- Two tasks: `body` walks the phases and may be cut short at any moment (a node died, Ctrl-C, a script error, the chain
+--- stands still); the caller's task waits for it, judges what there is, and cleans up.
+local context = require "tfl.context"
+local errors = require "tfl.errors"
+local loader = require "tfl.loader"
+local proc = require "tfl.core.proc"
+local record = require "tfl.core.record"
+local block_feed = require "tfl.core.block_feed"
+local host_watch = require "tfl.host_watch"
+local settle = require "tfl.settle"
+local summary = require "tfl.summary"
+local sys = require "tfl.core.sys"
+local task = require "tfl.core.task"
+local topology = require "tfl.core.topology"
+local wait = require "tfl.core.wait"
+
+local M = {}
+local Run = {}
+Run.__index = Run
+
+-- ---- time
+
+function Run:now() return task.now() - self.t0 end
+
+--- The slot of the wall clock; negative before genesis.
+function Run:current_slot()
+    return (task.wall_ms() - self.genesis_ms) // self.plan.slot_ms
+end
+
+--- Sleeps until the wall clock reaches ms, whatever jumps it makes.
+local function sleep_until_wall(ms)
+    while true do
+        local left = (ms - task.wall_ms()) / 1000
+        if left <= 0 then return end
+        wait.sleep(math.min(left, 0.5))
+    end
+end
+
+function Run:slot_start_ms(slot) return self.genesis_ms + slot * self.plan.slot_ms end
+
+function Run:remaining()
+    if not self.s1 then return self.plan.window_slots * self.plan.slot_seconds end
+    return math.max(0, (self:slot_start_ms(self.s1) - task.wall_ms()) / 1000)
+end
+
+-- ---- phases and what cuts them short
+
+function Run:phase(name)
+    local now = self:now()
+    local last = self.phases[#self.phases]
+    if last then last.seconds = now - last.from end
+    self.phases[#self.phases + 1] = { name = name, from = now }
+    self.record:event("phase", { name = name })
+    self.ui:phase(self, name)
+end
+
+--- A finding that is nobody's expectation: a crash, a script error, an infra error. The heaviest decides.
+---@param verdict string "fail" | "infra" | "usage" | "interrupted"
+function Run:problem(verdict, err)
+    self.problems[#self.problems + 1] = { verdict = verdict, code = err.code, message = err.message, node = err.node }
+    self.record:event("problem", { verdict = verdict, code = err.code, message = err.message, node = err.node })
+end
+
+--- Ends the body where it is; the root task goes on with what is left to do.
+function Run:stop()
+    if not self.body_over then
+        self.body_over = true
+        self.over:notify()
+    end
+end
+
+--- The window ends now: the rest cannot change the verdict.
+function Run:end_capture(why)
+    if self.ended_early then return end
+    self.ended_early, self.ended_slot = why, self:current_slot()
+    self.record:event("capture_ended", { reason = why, slot = self.ended_slot })
+    self.capture_over:notify()
+end
+
+-- ---- hooks
+
+--- Runs a hook of an owner in a task of its own and waits for it. Errors are script errors and end the run.
+---@return boolean ok
+function Run:hook(owner, name, ...)
+    local fn = owner.object[name]
+    if not fn then return true end
+    local hook = task.spawn(owner.name .. "." .. name, fn, owner.object, ...)
+    owner.tasks[hook] = true
+    hook:wait()
+    owner.tasks[hook] = nil
+    return self:hook_ended(owner, name, hook)
+end
+
+function Run:hook_ended(owner, name, hook)
+    local ok, value, traceback = hook:result()
+    if ok == false then
+        local what = string.format("%s %s, %s", owner.kind, owner.name, name)
+        self:problem("usage", loader.script_error(what, value, traceback))
+        self:stop()
+        return false
+    end
+    return ok == true and not (owner.judgement and owner.judgement.verdict ~= "pass")
+end
+
+--- ctx:spawn: a task that ends with its owner.
+function Run:spawn_for(owner, fn, ...)
+    local child = task.spawn(owner.name .. ".spawn", fn, ...)
+    owner.tasks[child] = true
+    task.spawn("watch", function()
+        child:wait()
+        owner.tasks[child] = nil
+        self:hook_ended(owner, "spawn", child)
+    end)
+    return child
+end
+
+local function cancel_tasks(owner)
+    local tasks = owner.tasks
+    owner.tasks = {}
+    for running in pairs(tasks) do
+        if running ~= task.current() then running:cancel() end
+    end
+end
+
+--- An owner has said fail or inconclusive: while the window runs that ends it, for a fail.
+function Run:concluded(owner)
+    if owner.judgement.verdict == "fail" or owner.kind == "workload" then self:end_capture(owner.judgement.code) end
+end
+
+--- ctx:fail does not return: the tasks of the owner end here, the current one last, through pcall.
+function Run:leave(owner)
+    cancel_tasks(owner)
+    task.current():cancel()
+end
+
+function Run:owner(kind, object)
+    return { kind = kind, name = object.name, object = object, tasks = {}, figures = {}, units = {}, looked = false }
+end
+
+-- ---- what contexts ask
+
+function Run:draw(name, n)
+    self.draws = (self.draws or 0) + 1
+    return sys.draw(self.plan.seed, string.format("ctx/%s/%d", name, self.draws), n) + 1
+end
+
+function Run:say(who, text)
+    self.record:event("log", { from = who, message = text })
+    self.ui:line(string.format("%6.1fs %s: %s", self:now(), who, text))
+end
+
+function Run:metrics()
+    local plan = self.plan
+    return {
+        expected_blocks = plan.expected_blocks, run_duration = plan.window_slots * plan.slot_seconds,
+        slot_duration = plan.slot_seconds, active_slot_coeff = plan.f, slots = plan.window_slots,
+    }
+end
+
+function Run:descriptors()
+    local list = {}
+    for i, node in ipairs(self.plan.nodes) do
+        list[i] = {
+            name = node.name, index = node.index, peer_id = node.peer_id, stake = node.stake,
+            http = self.clients[node.name] and self.clients[node.name]:base_url(),
+        }
+    end
+    return list
+end
+
+--- What the feed knows of the window [s0, s1): see block_feed's `judge`.
+function Run:figures(s0, s1)
+    local figures = self.feed:judge { from_slot = s0, to_slot = s1, nodes = self:live_nodes() }
+    for _, node in ipairs(figures.nodes) do node.stake = self.stakes[node.name] end
+    return figures
+end
+
+--- Slots up to `now` since the chain last grew, within the window.
+function Run:quiet_slots(now)
+    local slots = self:figures(self.s0, now).canonical_slots
+    return now - math.max(slots[#slots] or -1, self.s0 - 1) - 1
+end
+
+function Run:live_nodes()
+    local names = {}
+    for _, node in ipairs(self.plan.nodes) do
+        if not self.exits[node.name] then names[#names + 1] = node.name end
+    end
+    return names
+end
+
+--- Slots for which the host was too late: as the nodes say, else those with full stalls.
+function Run:late_slots()
+    local late, told = {}, false
+    for _, name in ipairs(self:live_nodes()) do
+        local ok, slots = pcall(function() return self.clients[name]:late_slots() end)
+        if ok and slots then
+            told = true
+            for _, slot in ipairs(slots) do late[slot] = true end
+        end
+    end
+    return told and late or self.host:late_slots()
+end
+
+-- ---- the phases
+
+function Run:deploy()
+    local plan, deployer = self.plan, self.deployer
+    self:phase "deploy"
+    deployer:prepare(plan)
+    local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
+    self.genesis_ms = task.wall_ms() + math.ceil(slow * deployer:genesis_delay_ms(#plan.nodes))
+    self.genesis_s = (self.genesis_ms - self.started_ms) / 1000
+    plan.genesis_time_ms = self.genesis_ms
+    plan.genesis_id = topology.genesis_id(plan)
+    self.record:set_genesis { genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms }
+    self.record:write("plan.json", require("tfl.core.json").encode(summary.plan(plan), true))
+    for _, node in ipairs(plan.nodes) do deployer:start(node) end
+    for _, node in ipairs(plan.nodes) do
+        self.clients[node.name], self.pids[node.name] = deployer:client(node), deployer:pid(node.name)
+    end
+    task.spawn("exits", function() self:watch_exits() end)
+end
+
+--- A node that ends when nobody asked ends the run: before it was ready that is infra, after it a failure.
+function Run:watch_exits()
+    while true do
+        local exit = self.deployer:next_exit()
+        if not exit then return end
+        self.exits[exit.node] = exit
+        if self.feed then self.feed:stop_node(exit.node) end
+        if not exit.asked and not self.tearing_down then
+            local tail = exit.log_tail and #exit.log_tail > 0 and "; its log ends:\n" .. exit.log_tail or "; its log is empty"
+            self:problem(self.all_ready and "fail" or "infra", errors.new(self.all_ready and "node_exited" or "exited",
+                "%s ended by itself (%s) %s%s", exit.node, exit.status,
+                self.all_ready and "during the run" or "before it was ready", tail))
+            self:stop()
+        end
+    end
+end
+
+function Run:ready()
+    local plan = self.plan
+    self:phase "ready"
+    local names = {}
+    for i, node in ipairs(plan.nodes) do names[i] = node.name end
+    self.deployer:wait_ready(names, plan.ready_seconds)
+    self.feed = block_feed.new {
+        genesis_id = plan.genesis_id, genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms,
+        security_param = plan.security_param,
+    }
+    for _, node in ipairs(plan.nodes) do self.feed:add(node.name, self.clients[node.name]) end
+end
+
+--- Waits for genesis and until every node is online; then the window is known.
+function Run:genesis()
+    local plan = self.plan
+    self:phase "genesis"
+    sleep_until_wall(self.genesis_ms)
+    local deadline = task.now() + plan.ready_seconds
+    for _, node in ipairs(plan.nodes) do
+        local last
+        repeat
+            local ok, info = pcall(function() return self.clients[node.name]:consensus_info() end)
+            last = ok and "it says it is not online" or info.message
+            if ok and info.online then break end
+            if task.now() > deadline then
+                error(errors.new("not_ready", "%s: not online %.0fs after genesis (last: %s)", node.name, plan.ready_seconds,
+                    last), 0)
+            end
+            wait.sleep(0.02)
+        until false
+    end
+    self.all_ready = true
+    self.s0 = math.max(0, self:current_slot() + 1)
+    self.s1 = self.s0 + plan.window_slots
+    self.record:event("window", { s0 = self.s0, s1 = self.s1 })
+end
+
+function Run:capture()
+    self:phase "capture"
+    for _, owner in ipairs(self.expectations) do self:hook(owner, "start_capture", owner.ctx) end
+end
+
+--- Calls check_during_capture of an expectation every second (every slot when slots are longer) until the window ends.
+function Run:check_loop(owner)
+    while not self.ended_early and not self.window_over do
+        wait.sleep(math.max(0.25, math.min(1, 5 * self.plan.slot_seconds)))
+        if self.ended_early or self.window_over or not self:hook(owner, "check_during_capture", owner.ctx) then return end
+    end
+end
+
+function Run:run_window()
+    self:phase "run"
+    local running = 0
+    for _, owner in ipairs(self.workloads) do
+        running = running + 1
+        task.spawn(owner.name, function()
+            self:hook(owner, "start", owner.ctx)
+            running = running - 1
+            if running == 0 and not self.plan.liveness then self:end_capture "workloads done" end
+        end)
+    end
+    for _, owner in ipairs(self.expectations) do
+        if owner.object.check_during_capture then task.spawn("check", function() self:check_loop(owner) end) end
+    end
+    local ends = self:slot_start_ms(self.s1)
+    while not self.ended_early and task.wall_ms() < ends do
+        self.capture_over:wait(math.min(0.5, math.max(0.001, (ends - task.wall_ms()) / 1000)))
+    end
+    self.window_over = true
+end
+
+function Run:cooldown()
+    self:phase "cooldown"
+    for _, owner in ipairs(self.workloads) do cancel_tasks(owner) end
+end
+
+function Run:body()
+    for _, owner in ipairs(self.owners) do
+        if owner.object.init then
+            self:hook(owner, "init", summary.topology(self.plan), self:metrics())
+        end
+    end
+    self:deploy()
+    self:ready()
+    self:genesis()
+    self:capture()
+    self:run_window()
+    self:cooldown()
+    self:phase "settle"
+    settle.wait(self)
+end
+
+-- ---- judging and the end
+
+--- Evaluates every expectation of a run that got through its window; of another one only safety, when there is a feed.
+function Run:evaluate()
+    self:phase "evaluate"
+    for _, owner in ipairs(self.expectations) do
+        local whole = not self.cut_short or owner.name == "safety" and self.feed
+        if not owner.judgement and whole then self:hook(owner, "evaluate", owner.ctx) end
+        if not owner.judgement and whole and not owner.looked then
+            owner.judgement = {
+                verdict = "inconclusive", code = "no_sample",
+                message = "it looked at no event and no node, so it could not have failed",
+            }
+        elseif not owner.judgement then
+            owner.judgement = whole and { verdict = "pass", code = "ok", message = "" } or {
+                verdict = "inconclusive", code = "not_evaluated", message = "the run ended before it could be judged",
+            }
+        end
+        cancel_tasks(owner)
+    end
+end
+
+function Run:teardown()
+    self.tearing_down = true
+    self:phase "teardown"
+    for _, owner in ipairs(self.owners) do cancel_tasks(owner) end
+    self.host:stop()
+    if self.feed then self.feed_figures = self:last_figures() self.feed:close() end
+    local ok, err = pcall(self.deployer.cleanup, self.deployer)
+    if not ok then self:problem("infra", type(err) == "table" and err or errors.new("internal", "%s", err)) end
+end
+
+function Run:last_figures()
+    local ok, figures = pcall(self.figures, self, self.s0 or 0, self.s1 or 0)
+    return ok and figures or nil
+end
+
+--- Runs the body until it ends or is cut short.
+function Run:walk()
+    local body = task.spawn("body", self.body, self)
+    task.spawn("interrupt", function()
+        local signum = wait.wait_interrupt()
+        self.interrupted = signum
+        self.record:event("interrupted", { signal = signum })
+        self:stop()
+    end)
+    local ended = task.spawn("body-end", function()
+        body:wait()
+        self.over:notify()
+    end)
+    if body:status() == "running" and not self.body_over then self.over:wait() end
+    ended:cancel()
+    local ok, err, traceback = body:result()
+    if ok == nil then
+        self.cut_short = true
+        body:cancel()
+    elseif ok == false then
+        self.cut_short = true
+        if type(err) ~= "table" then err = errors.new("internal", "%s\n%s", tostring(err), traceback or "") end
+        self:problem(err.code == "usage" and "usage" or "infra", err)
+    end
+end
+
+--- Runs a plan and gives its summary.
+---@param plan table of tfl.plan
+---@param ui table {phase, line, tick}: see tfl.screen
+---@return table summary
+function M.run(plan, ui)
+    local run = setmetatable({
+        plan = plan, ui = ui, t0 = task.now(), started_ms = task.wall_ms(), phases = {}, problems = {}, exits = {},
+        clients = {}, pids = {}, stakes = {}, over = wait.signal(), capture_over = wait.signal(), owners = {}, expectations = {},
+        workloads = {},
+    }, Run)
+    for _, node in ipairs(plan.nodes) do run.stakes[node.name] = node.stake end
+    run.record = record.open { scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out }
+    run.dir = run.record:dir()
+    local started, err = pcall(function()
+        proc.guardian_start { run_id = plan.run_id, dir = run.dir }
+        run.deployer = plan.backend.new { run_id = plan.run_id, dir = run.dir }
+        for _, object in ipairs(plan.expectations) do
+            table.insert(run.expectations, run:owner("expectation", object))
+        end
+        for _, object in ipairs(plan.workloads) do
+            table.insert(run.workloads, run:owner("workload", object))
+            table.insert(run.owners, run.workloads[#run.workloads])
+        end
+        for _, owner in ipairs(run.expectations) do table.insert(run.owners, owner) end
+        for _, owner in ipairs(run.owners) do owner.ctx = context.new(run, owner) end
+        run.host = host_watch.start(run)
+    end)
+    if not started then
+        proc.guardian_bye()
+        run.record:close()
+        error(err, 0)
+    end
+    run:walk()
+    run:evaluate()
+    run:teardown()
+    return summary.finish(run)
+end
+
+return M

@@ -1,0 +1,143 @@
+--- The scenario builder, and workloads and expectations as scripts define them. A builder only describes; `tfl.plan`
+--- turns it into a plan.
+local duration = require "tfl.duration"
+local errors = require "tfl.errors"
+local suggest = require "tfl.suggest"
+local topology = require "tfl.topology"
+
+local M = {}
+local usage = errors.usage
+
+--- The names of a table's members, for suggestions.
+local function keys(t)
+    local names = {}
+    for name in pairs(t) do names[#names + 1] = name end
+    return names
+end
+
+local function check_name(what, name)
+    if type(name) ~= "string" or not name:match "^[%w_][%w_%-%.]*$" or #name > 60 then
+        usage("%s: a name of letters, digits, '_', '-' and '.' was expected, got %s", what, tostring(name))
+    end
+end
+
+local function check_hooks(what, name, hooks, known)
+    if hooks ~= nil and type(hooks) ~= "table" then usage("%s %q: a table of hooks was expected", what, name) end
+    for key, value in pairs(hooks or {}) do
+        if known[key] == "function" and type(value) ~= "function" then
+            usage("%s %q: %s should be a function, not a %s", what, name, key, type(value))
+        elseif known[key] == "table" and type(value) ~= "table" then
+            usage("%s %q: %s should be a table, not a %s", what, name, key, type(value))
+        elseif type(value) == "function" and type(key) == "string" and not known[key] and suggest.near(key, keys(known)) then
+            usage("%s %q: there is no hook %s%s", what, name, key, suggest.hint(key, keys(known)))
+        end
+    end
+end
+
+local workload_hooks = { init = "function", start = "function", expectations = "table" }
+local expectation_hooks = {
+    init = "function", start_capture = "function", check_during_capture = "function", evaluate = "function",
+}
+
+--- A workload: {init(self, topology, metrics), start(self, ctx), expectations = {…}}; `self` is the table given here.
+---@param name string
+---@param hooks? table hooks may also be set on the result: function w:start(ctx) … end
+---@return table workload
+function M.workload(name, hooks)
+    check_name("tfl.workload", name)
+    check_hooks("workload", name, hooks, workload_hooks)
+    local workload = hooks or {}
+    workload.name = name
+    return setmetatable(workload, { __name = "workload" })
+end
+
+--- An expectation: {init, start_capture(self, ctx), check_during_capture(self, ctx), evaluate(self, ctx)}. A hook that
+--- returns passes; ctx:fail and ctx:inconclusive end it; any other error is a script error.
+---@param name string
+---@param hooks? table
+---@return table expectation
+function M.expectation(name, hooks)
+    check_name("tfl.expectation", name)
+    check_hooks("expectation", name, hooks, expectation_hooks)
+    local expectation = hooks or {}
+    expectation.name = name
+    return setmetatable(expectation, { __name = "expectation" })
+end
+
+local Scenario = {}
+
+--- Names of the builder that a later version brings, so that a script written for it is told so.
+local later = {
+    wallets = true, transactions_with = true, chaos_with = true, enable_node_control = true, expect_tx_inclusion = true,
+    expect_inclusion_latency = true, expect_finality_latency = true, expect_conservation = true,
+    expect_no_double_spend = true, expect_recovery = true, expect_height_convergence = true,
+    expect_fork_resolution = true, expect_metric = true, expect_no_log = true,
+}
+
+local meta = {
+    __name = "scenario",
+    __index = function(_, name)
+        if Scenario[name] then return Scenario[name] end
+        if later[name] then usage("scenario:%s is not there yet in this version of tfl", name) end
+        usage("scenario:%s: there is no such method%s", tostring(name), suggest.hint(tostring(name), keys(Scenario)))
+    end,
+}
+
+---@param name string names the run folder and the report
+---@return table scenario
+function M.new(name)
+    check_name("tfl.scenario", name)
+    return setmetatable({
+        name = name, topology = topology.new(), workloads = {}, expectations = {}, duration = false, built = false,
+    }, meta)
+end
+
+--- Shapes the cluster: fn gets the topology builder.
+function Scenario:topology_with(fn)
+    if type(fn) ~= "function" then usage("scenario:topology_with: a function of the topology was expected") end
+    fn(self.topology)
+    return self
+end
+
+local function is(value, name)
+    local mt = getmetatable(value)
+    return type(value) == "table" and type(mt) == "table" and mt.__name == name
+end
+
+function Scenario:with_workload(workload)
+    if not is(workload, "workload") then usage("scenario:with_workload: what tfl.workload makes was expected") end
+    self.workloads[#self.workloads + 1] = workload
+    return self
+end
+
+function Scenario:with_expectation(expectation)
+    if not is(expectation, "expectation") then
+        usage("scenario:with_expectation: what tfl.expectation makes was expected")
+    end
+    for _, other in ipairs(self.expectations) do
+        if other.name == expectation.name then usage("scenario %s has two expectations %q", self.name, other.name) end
+    end
+    self.expectations[#self.expectations + 1] = expectation
+    return self
+end
+
+--- How long the window of the run is: "30s", tfl.slots(100), tfl.blocks(50).
+function Scenario:with_run_duration(d)
+    duration.to_seconds(d, { slot_seconds = 1, f = 1 }, "with_run_duration") -- is it one at all?
+    self.duration = d
+    return self
+end
+
+--- The chain keeps growing on every node: see JUDGING, Liveness.
+---@param options? {confidence: number, lag: integer, min_blocks: integer, stall_slots: integer}
+function Scenario:expect_consensus_liveness(options)
+    return self:with_expectation(require("tfl.expectations.consensus_liveness").new(options))
+end
+
+--- Ends the description; loading a file does it for scenarios that were left open.
+function Scenario:build()
+    rawset(self, "built", true)
+    return self
+end
+
+return M

@@ -1,0 +1,146 @@
+--- summary.json: everything a run came to, as one table; and the parts of a plan that are worth keeping.
+local json = require "tfl.core.json"
+local task = require "tfl.core.task"
+local proc = require "tfl.core.proc"
+local verdict = require "tfl.verdict"
+
+local M = {}
+
+--- What `init` hooks get as topology.
+---@param plan table
+---@return table
+function M.topology(plan)
+    local data = plan.topology:data()
+    data.describe = plan.topology:describe()
+    return data
+end
+
+--- plan.json: without keys.
+function M.plan(plan)
+    return {
+        scenario = plan.name, file = plan.file, deployer = plan.deployer, seed = plan.seed, run_id = plan.run_id,
+        genesis_time_ms = plan.genesis_time_ms, genesis_id = plan.genesis_id, params = M.object(plan.params),
+        topology = plan.topology:data(), liveness = plan.liveness,
+    }
+end
+
+--- A table that is an object in JSON even when it is empty.
+function M.object(t) return setmetatable(t, { __jsontype = "object" }) end
+
+local function quote(text)
+    text = tostring(text)
+    if text:match "^[%w%._/%-=:,%+]+$" then return text end
+    return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+--- The command that runs this again.
+function M.again(plan)
+    local words = { "tfl", quote(plan.file) }
+    if plan.deployer ~= "local" then words[#words + 1] = "-d " .. plan.deployer end
+    words[#words + 1] = "-n " .. #plan.nodes
+    local seconds = plan.window_slots * plan.slot_seconds
+    words[#words + 1] = string.format("-t %ss", (string.format("%.3f", seconds):gsub("%.?0+$", "")))
+    words[#words + 1] = "--seed " .. plan.seed
+    local names = {}
+    for name in pairs(plan.params) do names[#names + 1] = name end
+    table.sort(names)
+    for _, name in ipairs(names) do words[#words + 1] = "-p " .. quote(name .. "=" .. tostring(plan.params[name])) end
+    for _, name in ipairs { "CONSENSUS_SLOT_TIME", "CONSENSUS_ACTIVE_SLOT_COEFF", "SLOW_TEST_ENV", "TFL_NODE_BIN" } do
+        local value = os.getenv(name)
+        if value and value ~= "" then table.insert(words, 1, name .. "=" .. quote(value)) end
+    end
+    return table.concat(words, " ")
+end
+
+local function expectations(run)
+    local list = {}
+    for _, owner in ipairs(run.owners) do
+        local j = owner.judgement
+        if j and (owner.kind == "expectation" or j.verdict ~= "pass") then
+            local figures = {}
+            for name, value in pairs(j.figures or {}) do figures[name] = value end
+            for name, value in pairs(owner.figures) do figures[name] = value end
+            list[#list + 1] = {
+                name = owner.name, verdict = j.verdict, code = j.code, message = j.message, figures = M.object(figures),
+                units = next(owner.units) and owner.units or nil,
+            }
+        end
+    end
+    return list
+end
+
+local function nodes_detail(run, figures)
+    local seen, list = {}, {}
+    for _, node in ipairs(figures and figures.nodes or {}) do seen[node.name] = node end
+    for i, node in ipairs(run.plan.nodes) do
+        local view, exit = seen[node.name] or {}, run.exits[node.name]
+        local spec = run.deployer.specs[node.name]
+        list[i] = {
+            name = node.name, height = view.height or json.null, lib = view.lib_height or json.null,
+            tip = view.tip, peers = node.degree, pid = run.pids[node.name] or json.null,
+            log = spec and spec.log or json.null, exit = exit and exit.status or json.null,
+        }
+    end
+    return list
+end
+
+local function blocks(run, figures)
+    local liveness = run.plan.liveness
+    local f = figures or {}
+    return {
+        expected = run.plan.expected_blocks, required = liveness and liveness.required or json.null,
+        canonical = f.canonical or 0, observed = f.observed or 0, canonical_height = f.common_height or 0,
+        final_height = f.final_height or 0, forks = f.forks or 0, max_reorg_depth = f.max_reorg_depth or 0,
+    }
+end
+
+--- The heaviest problem, which the summary names as its error.
+local function first_error(run)
+    local order, best = { usage = 4, fail = 3, infra = 2, interrupted = 1 }, nil
+    for _, problem in ipairs(run.problems) do
+        if not best or order[problem.verdict] > order[best.verdict] then best = problem end
+    end
+    return best
+end
+
+--- Writes summary.json, closes the record, lets the guardian go.
+---@param run table
+---@return table summary
+function M.finish(run)
+    local plan, figures = run.plan, run.feed_figures
+    local disk = run.record:error()
+    if disk then run:problem("infra", disk) end
+    local judged, problem_verdicts = expectations(run), {}
+    for i, problem in ipairs(run.problems) do problem_verdicts[i] = problem.verdict end
+    local overall = verdict.of_run { expectations = judged, errors = problem_verdicts, interrupted = run.interrupted }
+    run:phase "done"
+    run.phases[#run.phases] = nil
+    local phases = {}
+    for i, phase in ipairs(run.phases) do phases[i] = { name = phase.name, seconds = phase.seconds } end
+    local problem = first_error(run)
+    local summary = {
+        version = 1, verdict = overall, exit_code = verdict.exit_code(overall, plan.inconclusive_as),
+        scenario = plan.name, file = plan.file, deployer = plan.deployer, seed = plan.seed, nodes = #plan.nodes,
+        topology = plan.topology:describe(), run_id = plan.run_id, dir = run.dir,
+        started_at = os.date("!%Y-%m-%dT%H:%M:%SZ", run.started_ms // 1000),
+        window_seconds = plan.window_slots * plan.slot_seconds, wall_seconds = task.now() - run.t0, phases = phases,
+        blocks = blocks(run, figures), propagation_ms = figures and figures.propagation_ms or M.object {},
+        expectations = judged, nodes_detail = nodes_detail(run, figures), host = run.host:summary(),
+        problems = run.problems, error = problem and { code = problem.code, message = problem.message, node = problem.node }
+            or json.null,
+        again = M.again(plan),
+    }
+    run.record:event("verdict", { verdict = overall, exit_code = summary.exit_code })
+    local ok, err = pcall(run.record.write, run.record, "summary.json", json.encode(summary, true))
+    if not ok and summary.verdict == "pass" then
+        summary.verdict, summary.exit_code = "infra", 3
+        summary.error = { code = err.code or "io", message = err.message or tostring(err) }
+    end
+    if overall == "pass" and not plan.keep then pcall(run.record.strip, run.record) end
+    run.record:close()
+    proc.guardian_bye()
+    return summary
+end
+
+M.quote = quote
+return M

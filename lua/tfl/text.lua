@@ -1,0 +1,142 @@
+--- How a summary reads on a terminal: verdict first, then each expectation, then where the evidence is and how to run it
+--- again. 80 to 100 columns; works from summary.json alone.
+local duration = require "tfl.duration"
+
+local M = {}
+
+local marks = { pass = "✓", fail = "✗", inconclusive = "?", infra = "!", usage = "!" }
+local words = {
+    pass = "PASS", fail = "FAIL", inconclusive = "INCONCLUSIVE", infra = "INFRA", usage = "USAGE", interrupted = "INTERRUPTED",
+}
+local colours = { pass = "32", fail = "31", inconclusive = "33", infra = "35", usage = "35", interrupted = "33" }
+
+--- Control bytes of names, messages and log lines never reach the terminal.
+---@param text string
+---@return string
+function M.clean(text)
+    return (tostring(text):gsub("[%z\1-\8\11-\31\127]", function(c) return string.format("\\x%02x", c:byte()) end))
+end
+
+local function paint(text, verdict, colour)
+    if not colour then return text end
+    return "\27[" .. colours[verdict] .. "m" .. text .. "\27[0m"
+end
+
+local function home(path)
+    local folder = os.getenv "HOME"
+    if folder and folder ~= "" and path:sub(1, #folder + 1) == folder .. "/" then return "~" .. path:sub(#folder + 1) end
+    return path
+end
+
+local function pad(text, width)
+    return text .. string.rep(" ", math.max(1, width - (utf8.len(text) or #text)))
+end
+
+local function indent(text, by)
+    return (M.clean(text):gsub("\n+$", ""):gsub("\n", "\n" .. string.rep(" ", by)))
+end
+
+local function head(s)
+    return string.format("%s · %s · %s · seed %d · %.1fs wall · exit %d", s.deployer, s.topology,
+        duration.show(s.window_seconds), s.seed, s.wall_seconds, s.exit_code)
+end
+
+--- Heights and tips of the nodes, two a line: shown when something is wrong.
+local function nodes(s, out)
+    local cells = {}
+    for i, node in ipairs(s.nodes_detail) do
+        if i > 12 then break end
+        local height = type(node.height) == "number" and "h" .. node.height or "h?"
+        cells[i] = string.format("%s  %s  tip %s  peers %d%s", node.name, height, (node.tip or "?"):sub(1, 4), node.peers or 0,
+            type(node.exit) == "string" and "  " .. node.exit or "")
+    end
+    for i = 1, #cells, 2 do out[#out + 1] = "      " .. pad(cells[i], 40) .. (cells[i + 1] or "") end
+    if #s.nodes_detail > 12 then out[#out + 1] = string.format("      … %d more nodes", #s.nodes_detail - 12) end
+end
+
+local function phases(s)
+    local parts = {}
+    for _, phase in ipairs(s.phases) do
+        if phase.seconds >= 0.05 then parts[#parts + 1] = string.format("%s %.1f", phase.name, phase.seconds) end
+    end
+    return table.concat(parts, " · ")
+end
+
+--- The summary as lines of text.
+---@param s table summary
+---@param colour boolean
+---@return string
+function M.summary(s, colour)
+    local out = { paint(words[s.verdict], s.verdict, colour) .. "  " .. pad(M.clean(s.scenario), 22) .. "  " .. head(s) }
+    local width = 18
+    for _, e in ipairs(s.expectations) do width = math.max(width, math.min(30, #e.name)) end
+    for _, problem in ipairs(s.problems) do
+        out[#out + 1] = string.format("  %s %s %s", paint("✗", "fail", colour), pad(problem.code, width + 2),
+            indent(problem.message, 6))
+    end
+    for _, e in ipairs(s.expectations) do
+        local code = e.code ~= "ok" and e.code ~= "failed" and e.verdict ~= "pass" and e.code .. ": " or ""
+        if e.verdict == "inconclusive" and e.code == "inconclusive" then code = "inconclusive: " end
+        if e.message:sub(1, #e.code) == e.code then code = "" end
+        out[#out + 1] = (string.format("  %s %s %s%s", paint(marks[e.verdict] or "?", e.verdict, colour),
+            pad(M.clean(e.name), width + 2), code, indent(e.message, 6)):gsub("%s+$", ""))
+    end
+    if s.verdict ~= "pass" then nodes(s, out) end
+    out[#out + 1] = "    " .. pad("phases", width + 3) .. phases(s)
+    if s.host and s.host.loop_lag_ms and s.verdict ~= "pass" then
+        out[#out + 1] = "    " .. pad("host", width + 3) .. string.format("loop late by up to %.1fms%s", s.host.loop_lag_ms,
+            s.host.psi_full and string.format(", all tasks stalled %.1f%% of the time", 100 * s.host.psi_full) or "")
+    end
+    out[#out + 1] = "  evidence  " .. home(s.dir)
+    out[#out + 1] = "  again     " .. M.clean(s.again)
+    return table.concat(out, "\n") .. "\n"
+end
+
+local function xml(text)
+    text = tostring(text):gsub("[^\9\10\13\32-\255]", "?")
+    if not utf8.len(text) then text = text:gsub("[\128-\255]", "?") end
+    return (text:gsub("[\239]\191[\190\191]", "?"):gsub("[&<>\"]", {
+        ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;",
+    }))
+end
+
+local function testcase(s, name, tag, code, message)
+    local line = string.format('    <testcase classname="%s" name="%s" time="%.3f"', xml(s.scenario), xml(name), s.wall_seconds)
+    if not tag then return line .. "/>" end
+    if tag == "skipped" then
+        return string.format('%s>\n      <skipped message="%s"/>\n    </testcase>', line, xml(code .. ": " .. message))
+    end
+    return string.format('%s>\n      <%s type="%s" message="%s">%s</%s>\n    </testcase>', line, tag, xml(code),
+        xml(message:match "^[^\n]*"), xml(message .. "\nagain: " .. s.again .. "\nevidence: " .. s.dir), tag)
+end
+
+--- JUnit XML of one or more summaries: a suite for each run, a case for each expectation and problem.
+---@param summaries table[]
+---@return string
+function M.junit(summaries)
+    local out = { '<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>" }
+    for _, s in ipairs(summaries) do
+        local cases, failures, errors, skipped = {}, 0, 0, 0
+        for _, e in ipairs(s.expectations) do
+            local tag
+            if e.verdict == "fail" then tag, failures = "failure", failures + 1 end
+            if e.verdict == "infra" or e.verdict == "usage" then tag, errors = "error", errors + 1 end
+            if e.verdict == "inconclusive" then tag, skipped = "skipped", skipped + 1 end
+            cases[#cases + 1] = testcase(s, e.name, tag, e.code, e.message)
+        end
+        for _, problem in ipairs(s.problems) do
+            local tag = problem.verdict == "fail" and "failure" or "error"
+            if tag == "failure" then failures = failures + 1 else errors = errors + 1 end
+            cases[#cases + 1] = testcase(s, "run", tag, problem.code, problem.message)
+        end
+        out[#out + 1] = string.format('  <testsuite name="%s" tests="%d" failures="%d" errors="%d" skipped="%d" '
+            .. 'time="%.3f" timestamp="%s">', xml(s.scenario .. " seed " .. s.seed), #cases, failures, errors, skipped,
+            s.wall_seconds, s.started_at:gsub("Z$", ""))
+        table.move(cases, 1, #cases, #out + 1, out)
+        out[#out + 1] = "  </testsuite>"
+    end
+    out[#out + 1] = "</testsuites>"
+    return table.concat(out, "\n") .. "\n"
+end
+
+return M
