@@ -1,0 +1,22 @@
+#ifndef TFL_CLIENT_DIALECT_H
+#define TFL_CLIENT_DIALECT_H
+
+#include "base/error.h"
+
+/* How to ask a kind of node for its chain: paths, as data. NULL: the kind has no such thing. The shapes of the answers
+ * are read tolerantly (client/reply.h), so that all versions of the contract share one parser. */
+struct tfl_dialect {
+    const char *name;
+    const char *info, *network, *headers;
+    const char *block;      /* the id is appended */
+    const char *block_post; /* the older way: POST, body a JSON string; asked when the newer one gives 404 */
+    const char *blocks;     /* final blocks of a range of slots, one JSON list */
+    const char *range;      /* any blocks of a range of slots, as rows */
+    const char *stream;     /* rows as they come */
+    const char *late_slots;
+};
+
+/* "reference" or "logos"; NULL and err (naming those there are) for others. */
+const struct tfl_dialect *tfl_dialect_named(const char *name, struct tfl_error *err);
+
+#endif

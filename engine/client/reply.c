@@ -1,0 +1,248 @@
+#include "client/reply.h"
+
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_LIST = 1000000 };
+
+/* field: the full name for messages; json: the value or NULL. */
+static int wrong(const char *field, const char *expected, struct json_object *json, struct tfl_error *err)
+{
+    const char *seen = json ? json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN) : "nothing";
+    return tfl_fail(err, TFL_E_BAD_REPLY, "field %s: expected %s, saw %.80s", field, expected, seen);
+}
+
+static struct json_object *member(struct json_object *json, const char *key)
+{
+    struct json_object *value = NULL;
+    return json_object_is_type(json, json_type_object) && json_object_object_get_ex(json, key, &value) ? value
+                                                                                                       : NULL;
+}
+
+static int get_u64(struct json_object *json, const char *field, uint64_t *out, struct tfl_error *err)
+{
+    if (!json_object_is_type(json, json_type_int) || json_object_get_int64(json) < 0 ||
+        json_object_get_uint64(json) >= TFL_SLOT_LIMIT)
+        return wrong(field, "a whole number of 0 to 2^62", json, err);
+    *out = json_object_get_uint64(json);
+    return 0;
+}
+
+static int get_hash(struct json_object *json, const char *field, struct tfl_hash *out, struct tfl_error *err)
+{
+    if (!json_object_is_type(json, json_type_string) ||
+        !tfl_unhex(
+            out->b, sizeof out->b, json_object_get_string(json), (size_t)json_object_get_string_len(json)))
+        return wrong(field, "64 hex digits", json, err);
+    return 0;
+}
+
+static int get_array(struct json_object *json, const char *field, size_t *n, struct tfl_error *err)
+{
+    if (!json_object_is_type(json, json_type_array))
+        return wrong(field, "a list", json, err);
+    *n = json_object_array_length(json);
+    if (*n > MAX_LIST)
+        return tfl_fail(err, TFL_E_TOO_LARGE, "field %s: a list of %zu entries, at most %d are read", field,
+            *n, MAX_LIST);
+    return 0;
+}
+
+/* state, mode or mode.Started: newest first. */
+static int get_state(
+    struct json_object *json, struct json_object *info, struct tfl_node_info *out, struct tfl_error *err)
+{
+    struct json_object *state = member(info, "state");
+    if (!state)
+        state = member(json, "mode");
+    if (!state)
+        state = member(info, "mode");
+    if (json_object_is_type(state, json_type_object))
+        state = member(state, "Started");
+    if (!json_object_is_type(state, json_type_string))
+        return wrong("state", "state or mode with a word such as \"Online\"", state, err);
+    snprintf(out->state, sizeof out->state, "%s", json_object_get_string(state));
+    out->online = strcmp(out->state, "Online") == 0;
+    return 0;
+}
+
+int tfl_reply_info(struct json_object *json, struct tfl_node_info *out, struct tfl_error *err)
+{
+    struct tfl_node_info info = {0};
+    struct json_object *in = member(json, "cryptarchia_info"), *v;
+    if (!in)
+        in = json;
+    if (!json_object_is_type(in, json_type_object))
+        return wrong("cryptarchia_info", "an object", in, err);
+    if (get_hash(member(in, "tip"), "tip", &info.tip, err) ||
+        get_hash(member(in, "lib"), "lib", &info.lib, err) ||
+        get_u64(member(in, "slot"), "slot", &info.slot, err) ||
+        get_u64(member(in, "height"), "height", &info.height, err) || get_state(json, in, &info, err))
+        return -1;
+    if ((v = member(in, "lib_slot"))) {
+        info.has_lib_slot = true;
+        if (get_u64(v, "lib_slot", &info.lib_slot, err))
+            return -1;
+    }
+    if ((v = member(in, "genesis_id"))) {
+        info.has_genesis = true;
+        if (get_hash(v, "genesis_id", &info.genesis, err))
+            return -1;
+    }
+    *out = info;
+    return 0;
+}
+
+static void free_strings(char **list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(list[i]);
+    free(list);
+}
+
+void tfl_network_info_done(struct tfl_network_info *network)
+{
+    free(network->peer_id);
+    free_strings(network->listen, network->n_listen);
+    free_strings(network->connected, network->n_connected);
+    *network = (struct tfl_network_info){0};
+}
+
+static int get_strings(
+    struct json_object *json, const char *field, char ***out, size_t *n, struct tfl_error *err)
+{
+    size_t len;
+    if (!json)
+        return 0; /* older nodes do not say */
+    if (get_array(json, field, &len, err))
+        return -1;
+    *out = tfl_alloc(len * sizeof(char *));
+    for (size_t i = 0; i < len; i++) {
+        struct json_object *v = json_object_array_get_idx(json, i);
+        if (!json_object_is_type(v, json_type_string))
+            return wrong(field, "a list of strings", json, err);
+        (*out)[(*n)++] = tfl_strdup(json_object_get_string(v));
+    }
+    return 0;
+}
+
+int tfl_reply_network(struct json_object *json, struct tfl_network_info *out, struct tfl_error *err)
+{
+    struct tfl_network_info network = {0};
+    struct json_object *id = member(json, "peer_id");
+    if (id && !json_object_is_type(id, json_type_string))
+        return wrong("peer_id", "a string", id, err);
+    if (get_u64(member(json, "n_peers"), "n_peers", &network.n_peers, err) ||
+        get_strings(
+            member(json, "listen_addresses"), "listen_addresses", &network.listen, &network.n_listen, err) ||
+        get_strings(member(json, "connected_peers"), "connected_peers", &network.connected,
+            &network.n_connected, err)) {
+        tfl_network_info_done(&network);
+        return -1;
+    }
+    network.peer_id = id ? tfl_strdup(json_object_get_string(id)) : NULL;
+    *out = network;
+    return 0;
+}
+
+int tfl_reply_ids(struct json_object *json, struct tfl_hash **ids, size_t *n, struct tfl_error *err)
+{
+    size_t len;
+    if (get_array(json, "(the reply)", &len, err))
+        return -1;
+    struct tfl_hash *list = tfl_alloc(len * sizeof *list);
+    for (size_t i = 0; i < len; i++) {
+        char field[32];
+        snprintf(field, sizeof field, "[%zu]", i);
+        if (get_hash(json_object_array_get_idx(json, i), field, &list[i], err)) {
+            free(list);
+            return -1;
+        }
+    }
+    *ids = list;
+    *n = len;
+    return 0;
+}
+
+int tfl_reply_slots(struct json_object *json, uint64_t **slots, size_t *n, struct tfl_error *err)
+{
+    size_t len;
+    if (get_array(json, "(the reply)", &len, err))
+        return -1;
+    uint64_t *list = tfl_alloc(len * sizeof *list);
+    for (size_t i = 0; i < len; i++) {
+        char field[32];
+        snprintf(field, sizeof field, "[%zu]", i);
+        if (get_u64(json_object_array_get_idx(json, i), field, &list[i], err)) {
+            free(list);
+            return -1;
+        }
+    }
+    *slots = list;
+    *n = len;
+    return 0;
+}
+
+int tfl_reply_block(
+    struct json_object *json, const struct tfl_hash *asked, struct tfl_block_head *out, struct tfl_error *err)
+{
+    struct tfl_block_head block = {0};
+    struct json_object *header = member(json, "header"), *id;
+    size_t n_txs;
+    if (!json_object_is_type(header, json_type_object))
+        return wrong("header", "an object", header, err);
+    id = member(header, "id");
+    if (!id && asked)
+        block.id = *asked;
+    else if (get_hash(id, "header.id", &block.id, err))
+        return -1;
+    if (asked && !tfl_hash_eq(asked, &block.id))
+        return wrong("header.id", "the id that was asked for", id, err);
+    if (get_hash(member(header, "parent_block"), "header.parent_block", &block.parent, err) ||
+        get_u64(member(header, "slot"), "header.slot", &block.slot, err) ||
+        get_array(member(json, "transactions"), "transactions", &n_txs, err))
+        return -1;
+    block.n_txs = (uint32_t)n_txs;
+    *out = block;
+    return 0;
+}
+
+int tfl_reply_blocks(
+    struct json_object *json, struct tfl_block_head **blocks, size_t *n, struct tfl_error *err)
+{
+    size_t len;
+    if (get_array(json, "(the reply)", &len, err))
+        return -1;
+    struct tfl_block_head *list = tfl_alloc(len * sizeof *list);
+    for (size_t i = 0; i < len; i++) {
+        if (tfl_reply_block(json_object_array_get_idx(json, i), NULL, &list[i], err)) {
+            free(list);
+            return tfl_wrap(err, "block [%zu]", i);
+        }
+    }
+    *blocks = list;
+    *n = len;
+    return 0;
+}
+
+int tfl_reply_row(struct json_object *json, struct tfl_block_row *out, struct tfl_error *err)
+{
+    struct tfl_block_row row = {0};
+    struct json_object *block = member(json, "block");
+    if (!block) { /* the oldest streams: bare blocks */
+        if (tfl_reply_block(json, NULL, &row.block, err))
+            return -1;
+        *out = row;
+        return 0;
+    }
+    if (tfl_reply_block(block, NULL, &row.block, err) ||
+        get_hash(member(json, "tip"), "tip", &row.tip, err) ||
+        get_hash(member(json, "lib"), "lib", &row.lib, err))
+        return -1;
+    row.has_view = true;
+    *out = row;
+    return 0;
+}

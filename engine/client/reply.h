@@ -1,0 +1,59 @@
+#ifndef TFL_CLIENT_REPLY_H
+#define TFL_CLIENT_REPLY_H
+
+#include "base/error.h"
+#include "chain/hash.h"
+
+#include <json-c/json.h>
+
+/* What nodes answer, from JSON into plain structs. Every field is checked; what is missing or wrong is a TFL_E_BAD_REPLY
+ * that names the field, what was expected and what was seen. Pure: no clock, no IO. Slots and heights are below 2^62. */
+#define TFL_SLOT_LIMIT (UINT64_C(1) << 62)
+
+struct tfl_node_info {
+    struct tfl_hash tip, lib, genesis;
+    uint64_t slot, height, lib_slot; /* of the tip, of the tip, of the last irreversible block */
+    bool has_genesis, has_lib_slot, online;
+    char state[32]; /* the node's word for it: Online, Bootstrapping, AwaitingStart… */
+};
+/* All known shapes: fields under cryptarchia_info or at the root; state, mode or mode.Started. */
+int tfl_reply_info(struct json_object *json, struct tfl_node_info *info, struct tfl_error *err);
+
+struct tfl_network_info {
+    uint64_t n_peers;
+    char *peer_id;              /* owned; NULL when the node does not say */
+    char **listen, **connected; /* owned lists of owned strings */
+    size_t n_listen, n_connected;
+};
+int tfl_reply_network(struct json_object *json, struct tfl_network_info *network, struct tfl_error *err);
+void tfl_network_info_done(struct tfl_network_info *network);
+
+/* An array of ids; *ids is owned by the caller (free). */
+int tfl_reply_ids(struct json_object *json, struct tfl_hash **ids, size_t *n, struct tfl_error *err);
+
+/* An array of slots; *slots is owned by the caller (free). */
+int tfl_reply_slots(struct json_object *json, uint64_t **slots, size_t *n, struct tfl_error *err);
+
+struct tfl_block_head {
+    struct tfl_hash id, parent;
+    uint64_t slot;
+    uint32_t n_txs;
+};
+/* One block. asked: the id it was asked for, NULL when unknown; a block that has another is refused, and the old form
+ * without an id gets this one. */
+int tfl_reply_block(struct json_object *json, const struct tfl_hash *asked, struct tfl_block_head *block,
+    struct tfl_error *err);
+/* An array of blocks; *blocks is owned by the caller (free). */
+int tfl_reply_blocks(
+    struct json_object *json, struct tfl_block_head **blocks, size_t *n, struct tfl_error *err);
+
+/* A row of a block stream: a block, and the node's view after it. */
+struct tfl_block_row {
+    struct tfl_block_head block; /* only the id when skipped */
+    struct tfl_hash tip, lib;
+    bool has_view; /* tip and lib are there; else the row was a bare block */
+    bool skipped;  /* the block was known and the row big: its body was not read */
+};
+int tfl_reply_row(struct json_object *json, struct tfl_block_row *row, struct tfl_error *err);
+
+#endif
