@@ -5,7 +5,6 @@
 --- stands still); the caller's task waits for it, judges what there is, and cleans up.
 local context = require "tfl.context"
 local errors = require "tfl.errors"
-local loader = require "tfl.loader"
 local proc = require "tfl.core.proc"
 local record = require "tfl.core.record"
 local block_feed = require "tfl.core.block_feed"
@@ -20,6 +19,7 @@ local wait = require "tfl.core.wait"
 local M = {}
 local Run = {}
 Run.__index = Run
+for name, method in pairs(require "tfl.hooks") do Run[name] = method end
 
 -- ---- time
 
@@ -80,64 +80,9 @@ function Run:end_capture(why)
     self.capture_over:notify()
 end
 
--- ---- hooks
-
---- Runs a hook of an owner in a task of its own and waits for it. Errors are script errors and end the run.
----@return boolean ok
-function Run:hook(owner, name, ...)
-    local fn = owner.object[name]
-    if not fn then return true end
-    local hook = task.spawn(owner.name .. "." .. name, fn, owner.object, ...)
-    owner.tasks[hook] = true
-    hook:wait()
-    owner.tasks[hook] = nil
-    return self:hook_ended(owner, name, hook)
-end
-
-function Run:hook_ended(owner, name, hook)
-    local ok, value, traceback = hook:result()
-    if ok == false then
-        local what = string.format("%s %s, %s", owner.kind, owner.name, name)
-        self:problem("usage", loader.script_error(what, value, traceback))
-        self:stop()
-        return false
-    end
-    return ok == true and not (owner.judgement and owner.judgement.verdict ~= "pass")
-end
-
---- ctx:spawn: a task that ends with its owner.
-function Run:spawn_for(owner, fn, ...)
-    local child = task.spawn(owner.name .. ".spawn", fn, ...)
-    owner.tasks[child] = true
-    task.spawn("watch", function()
-        child:wait()
-        owner.tasks[child] = nil
-        self:hook_ended(owner, "spawn", child)
-    end)
-    return child
-end
-
-local function cancel_tasks(owner)
-    local tasks = owner.tasks
-    owner.tasks = {}
-    for running in pairs(tasks) do
-        if running ~= task.current() then running:cancel() end
-    end
-end
-
---- An owner has said fail or inconclusive: while the window runs that ends it, for a fail.
-function Run:concluded(owner)
-    if owner.judgement.verdict == "fail" or owner.kind == "workload" then self:end_capture(owner.judgement.code) end
-end
-
---- ctx:fail does not return: the tasks of the owner end here, the current one last, through pcall.
-function Run:leave(owner)
-    cancel_tasks(owner)
-    task.current():cancel()
-end
-
-function Run:owner(kind, object)
-    return { kind = kind, name = object.name, object = object, tasks = {}, figures = {}, units = {}, looked = false }
+--- A task of the run's own that ends with the run at the latest.
+function Run:watch(name, fn)
+    self.watchers[#self.watchers + 1] = task.spawn(name, fn)
 end
 
 -- ---- what contexts ask
@@ -222,7 +167,7 @@ function Run:deploy()
     for _, node in ipairs(plan.nodes) do
         self.clients[node.name], self.pids[node.name] = deployer:client(node), deployer:pid(node.name)
     end
-    task.spawn("exits", function() self:watch_exits() end)
+    self:watch("exits", function() self:watch_exits() end)
 end
 
 --- A node that ends when nobody asked ends the run: before it was ready that is infra, after it a failure.
@@ -298,14 +243,14 @@ function Run:run_window()
     local running = 0
     for _, owner in ipairs(self.workloads) do
         running = running + 1
-        task.spawn(owner.name, function()
+        self:watch(owner.name, function()
             self:hook(owner, "start", owner.ctx)
             running = running - 1
             if running == 0 and not self.plan.liveness then self:end_capture "workloads done" end
         end)
     end
     for _, owner in ipairs(self.expectations) do
-        if owner.object.check_during_capture then task.spawn("check", function() self:check_loop(owner) end) end
+        if owner.object.check_during_capture then self:watch("check", function() self:check_loop(owner) end) end
     end
     local ends = self:slot_start_ms(self.s1)
     while not self.ended_early and task.wall_ms() < ends do
@@ -316,7 +261,7 @@ end
 
 function Run:cooldown()
     self:phase "cooldown"
-    for _, owner in ipairs(self.workloads) do cancel_tasks(owner) end
+    for _, owner in ipairs(self.workloads) do Run.cancel_tasks(owner) end
 end
 
 function Run:body()
@@ -353,18 +298,19 @@ function Run:evaluate()
                 verdict = "inconclusive", code = "not_evaluated", message = "the run ended before it could be judged",
             }
         end
-        cancel_tasks(owner)
+        Run.cancel_tasks(owner)
     end
 end
 
 function Run:teardown()
     self.tearing_down = true
     self:phase "teardown"
-    for _, owner in ipairs(self.owners) do cancel_tasks(owner) end
+    for _, owner in ipairs(self.owners) do Run.cancel_tasks(owner) end
     self.host:stop()
     if self.feed then self.feed_figures = self:last_figures() self.feed:close() end
     local ok, err = pcall(self.deployer.cleanup, self.deployer)
     if not ok then self:problem("infra", type(err) == "table" and err or errors.new("internal", "%s", err)) end
+    for _, watcher in ipairs(self.watchers) do watcher:cancel() end
 end
 
 function Run:last_figures()
@@ -375,11 +321,12 @@ end
 --- Runs the body until it ends or is cut short.
 function Run:walk()
     local body = task.spawn("body", self.body, self)
-    task.spawn("interrupt", function()
+    self:watch("interrupt", function()
         local signum = wait.wait_interrupt()
         self.interrupted = signum
         self.record:event("interrupted", { signal = signum })
         self:stop()
+        for _, owner in ipairs(self.owners) do Run.cancel_tasks(owner) end
     end)
     local ended = task.spawn("body-end", function()
         body:wait()
@@ -406,7 +353,7 @@ function M.run(plan, ui)
     local run = setmetatable({
         plan = plan, ui = ui, t0 = task.now(), started_ms = task.wall_ms(), phases = {}, problems = {}, exits = {},
         clients = {}, pids = {}, stakes = {}, over = wait.signal(), capture_over = wait.signal(), owners = {}, expectations = {},
-        workloads = {},
+        workloads = {}, watchers = {},
     }, Run)
     for _, node in ipairs(plan.nodes) do run.stakes[node.name] = node.stake end
     run.record = record.open { scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out }
