@@ -115,3 +115,11 @@ int tfl_remove_tree(const char *path, struct tfl_error *err)
         return tfl_fail_errno(err, TFL_E_IO, errno, "cannot remove %s", path);
     return 0;
 }
+
+char *tfl_state_folder(const char *name)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME"), *slash = *name ? "/" : "";
+    if (state && state[0] == '/') /* the XDG rule: relative ones are ignored */
+        return tfl_sprintf("%s/tfl%s%s", state, slash, name);
+    return tfl_sprintf("%s/.local/state/tfl%s%s", home && home[0] == '/' ? home : "/tmp", slash, name);
+}

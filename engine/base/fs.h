@@ -16,4 +16,7 @@ int tfl_read_file(const char *path, struct tfl_buf *b, size_t max, struct tfl_er
 /* Removes a file or a folder with all in it, following no symbolic link; what is not there is no error. */
 int tfl_remove_tree(const char *path, struct tfl_error *err);
 
+/* $XDG_STATE_HOME/tfl/NAME, default ~/.local/state/tfl/NAME; name "" is tfl's folder itself. Makes nothing. Owned by the caller. */
+char *tfl_state_folder(const char *name);
+
 #endif

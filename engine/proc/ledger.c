@@ -31,11 +31,7 @@ struct tfl_ledger {
 
 char *tfl_ledger_folder(void)
 {
-    const char *state = getenv("XDG_STATE_HOME");
-    if (state && state[0] == '/') /* the XDG rule: relative ones are ignored */
-        return tfl_sprintf("%s/tfl/ledgers", state);
-    const char *home = getenv("HOME");
-    return tfl_sprintf("%s/.local/state/tfl/ledgers", home && home[0] == '/' ? home : "/tmp");
+    return tfl_state_folder("ledgers");
 }
 
 static bool good_run_id(const char *id)

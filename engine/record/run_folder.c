@@ -20,10 +20,7 @@ static const char MARKER[] = ".tfl-run", KEEP[] = "keep\n";
 
 char *tfl_runs_folder(void)
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (state && state[0] == '/')
-        return tfl_sprintf("%s/tfl/runs", state);
-    return tfl_sprintf("%s/.local/state/tfl/runs", home && home[0] == '/' ? home : "/tmp");
+    return tfl_state_folder("runs");
 }
 
 /* The marker gets its name when it is locked already: nobody may take the folder for one of a dead run. */
