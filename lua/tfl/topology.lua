@@ -19,10 +19,23 @@ local OPEN_END_SLOTS = 100000
 --- The worst a block takes over one link of this host, for Δ; deployers of slower networks bring their own.
 local HOP_MS = 10
 
---- The simplest ratio that is f to twelve digits, or the nearest that nodes accept, by continued fractions.
+local function gcd(a, b)
+    while b ~= 0 do
+        a, b = b, a % b
+    end
+    return a
+end
+
+--- f as a ratio that nodes accept: exactly what was written when that has up to nine decimals, else the simplest that
+-- agrees to twelve digits (or the nearest with nine digits), by continued fractions.
 ---@param f number in (0, 1]
 ---@return {numerator:integer, denominator:integer}
 function topology.ratio(f)
+    local digits = math.floor(f * MAX_DENOMINATOR + 0.5)
+    if digits / MAX_DENOMINATOR == f then
+        local shared = gcd(digits, MAX_DENOMINATOR)
+        return { numerator = digits // shared, denominator = MAX_DENOMINATOR // shared }
+    end
     local x, n0, d0, n1, d1 = f, 0, 1, 1, 0
     repeat
         local whole = math.floor(x)
