@@ -12,6 +12,16 @@ local M = {}
 --- The window when neither the scenario nor the user says one: as many slots as make about 10 s at the default pace.
 local DEFAULT_SLOTS = 60
 
+local function ready_seconds()
+    local text = os.getenv "TFL_READY_SECONDS"
+    if not text or text == "" then return nil end
+    local seconds = tonumber(text)
+    if not seconds or seconds <= 0 then
+        errors.usage("TFL_READY_SECONDS=%s: a number of seconds above 0 was expected", text)
+    end
+    return seconds
+end
+
 local function all_expectations(scenario)
     local list = {}
     for _, expectation in ipairs(scenario.expectations) do list[#list + 1] = expectation end
@@ -59,7 +69,7 @@ function M.build(scenario, options)
         end
     end
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
-    plan.ready_seconds = slow * (30 + 0.1 * #plan.nodes)
+    plan.ready_seconds = slow * (ready_seconds() or 30 + 0.1 * #plan.nodes)
     plan.wall_seconds = slow * backend.genesis_delay_ms(#plan.nodes) / 1000 + plan.window_slots * plan.slot_seconds + 2
     return plan
 end
