@@ -106,8 +106,7 @@ static int make_ready(struct tfl_store *s, const struct tfl_hash *genesis, struc
         return -1;
     if (run_all(s, "PRAGMA synchronous=NORMAL;", genesis) || prepare(s, "BEGIN IMMEDIATE", &s->begin) ||
         prepare(s, "COMMIT", &s->commit) || prepare(s, "SELECT bytes FROM blocks WHERE id=?1", &s->read) ||
-        prepare(s,
-            "INSERT OR REPLACE INTO blocks(id, parent, slot, height, bytes) VALUES(?1, ?2, ?3, ?4, ?5)",
+        prepare(s, "INSERT OR IGNORE INTO blocks(id, parent, slot, height, bytes) VALUES(?1, ?2, ?3, ?4, ?5)",
             &s->put))
         return failed(s, "open", err);
     /* What is committed is in the WAL; copying it over at the end would only make stopping slow. */
@@ -153,31 +152,51 @@ static bool hashes_to(const void *id, int id_len, const void *data, int len)
            !tfl_block_decode(&block, data, (size_t)len, NULL) && !memcmp(block.id.b, id, sizeof block.id.b);
 }
 
-int tfl_store_restore(struct tfl_store *s, int (*each)(void *arg, const void *block, size_t len), void *arg,
-    uint64_t *ignored, struct tfl_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    int r;
-    *ignored = 0;
-    if (prepare(s, "SELECT id, bytes FROM blocks ORDER BY seq", &stmt))
-        return failed(s, "read", err);
-    while ((r = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const void *id = sqlite3_column_blob(stmt, 0), *data = sqlite3_column_blob(stmt, 1);
-        int id_len = sqlite3_column_bytes(stmt, 0), len = sqlite3_column_bytes(stmt, 1);
-        if (!hashes_to(id, id_len, data, len) || each(arg, data, (size_t)len))
-            ++*ignored;
-    }
-    int status = r == SQLITE_DONE ? 0 : failed(s, "read", err);
-    sqlite3_finalize(stmt);
-    return status;
-}
-
 /* Runs a statement without rows and readies it for the next time. */
 static int step(sqlite3_stmt *stmt)
 {
     int r = sqlite3_step(stmt);
     sqlite3_reset(stmt);
     return r == SQLITE_DONE ? 0 : -1;
+}
+
+/* Removes the rows, so that a sound copy that the peers give takes its place in the order anew. */
+static int forget(struct tfl_store *s, const sqlite3_int64 *rows, size_t n)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (!n)
+        return 0;
+    int r = step(s->begin) || prepare(s, "DELETE FROM blocks WHERE seq=?1", &stmt);
+    for (size_t i = 0; i < n && !r; i++) {
+        sqlite3_bind_int64(stmt, 1, rows[i]);
+        r = step(stmt);
+    }
+    sqlite3_finalize(stmt);
+    return r || step(s->commit) ? -1 : 0;
+}
+
+int tfl_store_restore(struct tfl_store *s, int (*each)(void *arg, const void *block, size_t len), void *arg,
+    uint64_t *ignored, struct tfl_error *err)
+{
+    TFL_BUF bad = {0}; /* the rows that are ignored, as sqlite3_int64 */
+    sqlite3_stmt *stmt = NULL;
+    int r;
+    TFL_ASSERT(!s->dirty);
+    if (prepare(s, "SELECT seq, id, bytes FROM blocks ORDER BY seq", &stmt))
+        return failed(s, "read", err);
+    while ((r = sqlite3_step(stmt)) == SQLITE_ROW) {
+        sqlite3_int64 seq = sqlite3_column_int64(stmt, 0);
+        const void *id = sqlite3_column_blob(stmt, 1), *data = sqlite3_column_blob(stmt, 2);
+        int id_len = sqlite3_column_bytes(stmt, 1), len = sqlite3_column_bytes(stmt, 2);
+        if (!hashes_to(id, id_len, data, len) || each(arg, data, (size_t)len))
+            tfl_buf_add(&bad, &seq, sizeof seq);
+    }
+    int status = r == SQLITE_DONE ? 0 : failed(s, "read", err);
+    sqlite3_finalize(stmt);
+    *ignored = bad.len / sizeof(sqlite3_int64);
+    if (!status && forget(s, (const sqlite3_int64 *)(const void *)bad.data, *ignored))
+        status = failed(s, "write", err);
+    return status;
 }
 
 int tfl_store_put(

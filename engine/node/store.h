@@ -19,11 +19,11 @@ struct tfl_store *tfl_store_open(const char *folder, const struct tfl_hash *gene
 void tfl_store_close(struct tfl_store *s); /* commits; NULL-safe */
 
 /* Calls each for every stored block in the order they were put. A row whose bytes are no block or hash to another id is
- * skipped, and so is one that each refuses (-1): its parent was skipped. *ignored counts both. */
+ * ignored and removed, and so is one that each refuses (-1): its parent was. *ignored counts them. Call it before put. */
 int tfl_store_restore(struct tfl_store *s, int (*each)(void *arg, const void *block, size_t len), void *arg,
     uint64_t *ignored, struct tfl_error *err);
 
-/* Stores the encoded bytes of a block; the same id again replaces it. Opens a transaction if none is open. */
+/* Stores the encoded bytes of a block; the same id again changes nothing. Opens a transaction if none is open. */
 int tfl_store_put(struct tfl_store *s, const struct tfl_core_header *block, const void *data, size_t len,
     struct tfl_error *err);
 bool tfl_store_dirty(const struct tfl_store *s); /* puts that are not committed yet */
