@@ -56,8 +56,8 @@ static void json_comes_in_pieces(void **state)
 static void json_that_is_none_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "{", "{\"a\":1", "[1,]", "{} x", "nul", "<html>",
-        "[1 2]", "{\"a\" 1}", "\"abc", "99999999999999999999999999", "// x\n1"};
+    static const char *const bad[] = {
+        "", "{", "{\"a\":1", "[1,]", "{} x", "nul", "<html>", "[1 2]", "{\"a\" 1}", "\"abc", "// x\n1"};
     for (size_t i = 0; i < TFL_LEN(bad); i++)
         for (size_t piece = 1; piece < 8; piece++) {
             struct json_object *json = parse_in(bad[i], piece);
@@ -142,6 +142,7 @@ static void wrong_fields_are_named(void **state)
         {"{\"tip\":\"" A "\",\"lib\":\"" A "\",\"slot\":7.0}", "field slot: expected a whole number"},
         {"{\"tip\":\"" A "\",\"lib\":\"" A "\",\"slot\":-7}", "field slot: expected a whole number"},
         {"{\"tip\":\"" A "\",\"lib\":\"" A "\",\"slot\":18446744073709551615}", "field slot: expected"},
+        {"{\"tip\":\"" A "\",\"lib\":\"" A "\",\"slot\":99999999999999999999999999}", "field slot: expected"},
         {"{\"tip\":\"" A "\",\"lib\":\"" A "\",\"slot\":7,\"height\":null}", "field height: expected"},
         {"{\"tip\":\"" A "\",\"lib\":\"" A "\",\"slot\":7,\"height\":1}", "field state: expected"},
         {"{\"tip\":\"" A "\",\"lib\":\"" A "\",\"slot\":7,\"height\":1,\"mode\":1}", "field state: expected"},
