@@ -52,7 +52,7 @@ end
 
 --- Runs a command of sh for a test's own needs (not tfl); returns its output and exit code.
 function support.sh(command)
-    local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1; echo; echo $?", "r"))
+    local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1; code=$?; echo; echo $code", "r"))
     local text = pipe:read("a")
     pipe:close()
     local out, code = text:match("^(.*)\n(%d+)\n$")
