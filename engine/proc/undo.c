@@ -20,7 +20,6 @@ struct work {
     int killed, quiet_rounds;
     int64_t before; /* the second pass has done all from this id on */
     struct tfl_exec *command;
-    size_t failures;
 };
 
 static struct tfl_loop *loop_of(const struct work *work)
@@ -63,13 +62,13 @@ static void settle(struct work *work, int64_t id, struct json_object *what, cons
 {
     struct tfl_error own;
     if (err) {
-        work->failures++;
+        work->undo.failed++;
         report(work, what, "error", json_object_new_string(err->msg));
         return;
     }
     report(work, what, "removed", json_object_new_boolean(1));
     if (tfl_ledger_done(work->ledger, id, &own)) {
-        work->failures++;
+        work->undo.failed++;
         report(work, what, "error", json_object_new_string(own.msg));
     }
 }
@@ -77,17 +76,18 @@ static void settle(struct work *work, int64_t id, struct json_object *what, cons
 static void finish(struct work *work)
 {
     struct tfl_error err;
-    if (!work->failures && tfl_ledger_remove(work->ledger, &err))
+    if (!work->undo.failed && tfl_ledger_remove(work->ledger, &err))
         tfl_op_fail(&work->undo.op, &err);
-    if (work->failures) {
+    if (work->undo.failed) {
         struct json_object *last = NULL;
         size_t n = json_object_array_length(work->undo.report);
         for (size_t i = 0; i < n; i++)
             if (*text_of(json_object_array_get_idx(work->undo.report, i), "error"))
                 last = json_object_array_get_idx(work->undo.report, i);
         tfl_fail(&err, TFL_E_IO,
-            "%zu things of run %s could not be undone, the last: %s (the ledger %s is kept)", work->failures,
-            tfl_ledger_run_id(work->ledger), text_of(last, "error"), tfl_ledger_path(work->ledger));
+            "%zu things of run %s could not be undone, the last: %s (the ledger %s is kept)",
+            work->undo.failed, tfl_ledger_run_id(work->ledger), text_of(last, "error"),
+            tfl_ledger_path(work->ledger));
         tfl_op_fail(&work->undo.op, &err);
     }
     tfl_op_succeed(&work->undo.op);
@@ -126,7 +126,7 @@ static void settle_kill(struct work *work, int64_t id, struct json_object *what,
     if (!strcmp(text_of(what, "undo"), "processes"))
         report(work, what, "killed", json_object_new_int(work->killed));
     if (tfl_ledger_done(work->ledger, id, NULL))
-        work->failures++;
+        work->undo.failed++;
 }
 
 /* One round over all processes to kill; true when it was the last: none is left, or time is up. A process in the middle

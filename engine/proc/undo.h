@@ -9,6 +9,7 @@
 struct tfl_undo {
     struct tfl_op op;           /* fails, naming what is left, when something could not be undone */
     struct json_object *report; /* array of {undo, …, killed | removed | error}; owned by the op */
+    size_t failed;              /* how many could not be undone */
 };
 
 /* The ledger is borrowed until the op ends; requests carried out are marked done in it. When all are done, its file is
@@ -16,7 +17,7 @@ struct tfl_undo {
 struct tfl_undo *tfl_undo(struct tfl_loop *loop, struct tfl_ledger *ledger);
 
 /* Undoes every ledger in the ledgers' folder whose run is dead. report: array of {"run_id":…, "undone":[…], "error":…};
- * runs that live are left alone. Fails when one could not be undone, after trying all. */
+ * runs that live are left alone. It always succeeds: failed counts the runs that could not be undone wholly. */
 struct tfl_undo *tfl_clean(struct tfl_loop *loop);
 
 #endif
