@@ -239,7 +239,7 @@ static void emit_number(lua_State *L, struct emitter *e, int index, const char *
                 break;
         }
     if (tfl_yaml_resolve(text) == TFL_YAML_INTEGER && !lua_isinteger(L, index))
-        strcat(text, ".0");
+        snprintf(text, sizeof text, "%.1f", x);
     send_scalar(L, e, tag, text, strlen(text), false);
 }
 

@@ -204,6 +204,28 @@ describe("a node that does not follow", function()
         expect("fail", "stalled", liveness.judge(plan_of(), fig))
     end)
 
+    it("is blamed while the others may have paused by chance, with the stake they have", function()
+        local function quiet(slots)
+            local last = S0 + W - 1 - slots
+            local fig = stuck(20)
+            fig.nodes[1], fig.nodes[2] = node(0, 60, last), node(1, 60, last)
+            fig.best_height = 60
+            return liveness.judge(plan_of(), fig)
+        end
+        -- two thirds of the stake pause for 41 slots as rarely as all of it for 28
+        expect("fail", "lagging", quiet(40))
+        expect("fail", "stalled", quiet(41))
+    end)
+
+    it("is not blamed when the best chain stood in the middle, where the feed tells its blocks", function()
+        local fig = stuck(20)
+        fig.best_slots = every(1, S0, S0 + 40)
+        table.move(every(1, S0 + 115), 1, 35, 42, fig.best_slots)
+        expect("fail", "stalled", liveness.judge(plan_of(), fig))
+        fig.best_slots = every(2)
+        expect("fail", "lagging", liveness.judge(plan_of(), fig))
+    end)
+
     it("is not judged when it is stale", function()
         local fig = stuck(23)
         fig.canonical_slots, fig.nodes[3].stale = every(2), true
@@ -243,6 +265,16 @@ describe("slots with another chance", function()
         assert.equal(50, j.figures.expected)
         plan.p = nil
         expect("fail", "stalled", liveness.judge(plan, agreed(slots)))
+    end)
+
+    it("without a chance are not part of a pause", function()
+        local plan = plan_of({ stall_slots = 10 })
+        local slots = every(1, S0, S0 + 59)
+        table.move(every(1, S0 + 72), 1, 78, 61, slots) -- 12 slots without growth
+        expect("fail", "stalled", liveness.judge(plan, agreed(slots)))
+        plan.p = { { from = S0 + 60, to = S0 + 63, p = 0 } }
+        local j = expect("pass", "ok", liveness.judge(plan, agreed(slots)))
+        assert.equal(9, j.figures.longest_gap_slots)
     end)
 
     it("are weighed by their chance: a long pause is no stall when little stake was online", function()
@@ -312,6 +344,9 @@ describe("a starved host", function()
         end
         expect("inconclusive", "host_starved", liveness.judge(plan_of(), behind(71)))
         expect("fail", "lagging", liveness.judge(plan_of(), behind(40)))
+        local after = behind(71) -- slots after the best tip brought nobody a block
+        after.late_slots = late(S0 + 149, S0 + 170)
+        expect("fail", "lagging", liveness.judge(plan_of(), after))
     end)
 
     it("is inconclusive when every slot was late", function()

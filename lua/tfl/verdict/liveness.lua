@@ -160,22 +160,20 @@ end
 
 --- Whether the nodes at the best height are the greater part, by stake, and their chain grew to the end of
 -- the window: then the others stopped following it, and it is not the chain that stands.
-local function majority_grew(plan, fig, live, keeping, late)
+local function majority_grew(plan, fig, live, keeping)
     local share = weight(keeping) / weight(live)
     if share <= 0.5 then
         return false
     elseif fig.best_slots then
-        return not assess(plan, fig.best_slots, late).stalled
+        return not assess(plan, fig.best_slots, {}).stalled
     end
     local tip, quiet, own = -1, { slots = 0, hazard = 0.0 }, chances(plan)
     for _, node in ipairs(keeping) do
         tip = math.max(tip, node.tip_slot)
     end
     for slot = math.max(plan.s0, tip + 1), plan.s1 - 1 do
-        if not late[slot] then
-            quiet.slots = quiet.slots + 1
-            quiet.hazard = quiet.hazard + share * hazard(own[slot] or plan.f)
-        end
+        quiet.slots = quiet.slots + 1
+        quiet.hazard = quiet.hazard + share * hazard(own[slot] or plan.f)
     end
     return not too_long(plan, quiet, hazard(plan.f))
 end
@@ -259,7 +257,7 @@ local function judge(plan, fig, late)
     a.lag = behind[1] and behind[1].blocks or 0
     if #live == 0 and not a.stalled then
         return "stalled", "no node was answering at the end of the run", a
-    elseif #behind > 0 and majority_grew(plan, fig, live, keeping, late) then
+    elseif #behind > 0 and majority_grew(plan, fig, live, keeping) then
         return "lagging", say_lagging(plan, behind, best), a
     elseif a.stalled then
         return "stalled", say_stalled(plan, fig, a, live), a
