@@ -1,0 +1,231 @@
+-- scripts/run.sh and scripts/test.sh, on a small tree of their own in a folder with a space in its name: a CMake project whose
+-- program "tfl" prints its arguments. Package managers are shims that write down how they were called.
+local support = require "spec.support"
+support.guard()
+
+local quote = support.quote
+
+local PRESETS = [[{"version": 4, "configurePresets": [
+ {"name": "release", "generator": "Ninja", "binaryDir": "${sourceDir}/build/release"},
+ {"name": "dev", "generator": "Ninja", "binaryDir": "${sourceDir}/build/dev"}]}]]
+local CMAKE = [[
+cmake_minimum_required(VERSION 3.22)
+project(small LANGUAGES C)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+add_executable(tfl tfl.c)
+]]
+local PROGRAM = [[
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        printf("[%s]", argv[i]);
+    puts(VERSION);
+    return argc == 1 ? 0 : 7;
+}
+]]
+
+local function tree()
+    local dir = support.dir() .. "/a tree"
+    assert.equal(0, select(2, support.sh(("mkdir %s && cp -R %s/scripts %s"):format(quote(dir), quote(support.root), quote(dir)))))
+    support.write(dir .. "/CMakePresets.json", PRESETS)
+    support.write(dir .. "/CMakeLists.txt", CMAKE)
+    support.write(dir .. "/tfl.c", (PROGRAM:gsub("VERSION", '"one"')))
+    return dir
+end
+
+local function run(dir, spec)
+    spec.program = spec.program or dir .. "/scripts/run.sh"
+    spec.cwd = spec.cwd or "/"
+    return support.run(spec)
+end
+
+describe("scripts/run.sh", function()
+    it("builds, passes the arguments on and keeps stdout for tfl", function()
+        local dir = tree()
+        local result = run(dir, { "a b", "--json", "it's", "" })
+        assert.equal(7, result.code, result.text)
+        assert.equal("[a b][--json][it's][]one\n", result.out, result.text)
+        assert.truthy(result.err:find "building %(build/release%)", result.text)
+    end)
+
+    it("is quick and silent the second time, by a symbolic link too", function()
+        local dir = tree()
+        run(dir, {})
+        os.execute(("ln -s %s %s"):format(quote(dir .. "/scripts/run.sh"), quote(support.path "link")))
+        local result = run(dir, { program = support.path "link" })
+        assert.equal(0, result.code, result.text)
+        assert.equal("one\n", result.out)
+        assert.equal("", result.err)
+        assert.is_true(result.seconds < 2, result.text)
+    end)
+
+    it("builds again what changed, and after the tree was moved", function()
+        local dir = tree()
+        run(dir, {})
+        support.write(dir .. "/tfl.c", (PROGRAM:gsub("VERSION", '"two"')))
+        assert.equal("two\n", run(dir, {}).out)
+        local moved = support.dir() .. "/moved"
+        os.execute(("mv %s %s"):format(quote(dir), quote(moved)))
+        local result = run(moved, {})
+        assert.equal("two\n", result.out, result.text)
+    end)
+
+    it("shows the errors of the compiler and runs nothing", function()
+        local dir = tree()
+        run(dir, {})
+        support.write(dir .. "/tfl.c", "int main(void) { return undeclared; }\n")
+        local result = run(dir, {})
+        assert.equal(3, result.code, result.text)
+        assert.equal("", result.out)
+        assert.truthy(result.err:find("undeclared", 1, true), result.text)
+        support.write(dir .. "/CMakeLists.txt", "message(FATAL_ERROR broken-on-purpose)\n")
+        os.execute("rm -r " .. quote(dir .. "/build"))
+        result = run(dir, {})
+        assert.equal(3, result.code, result.text)
+        assert.truthy(result.err:find("broken-on-purpose", 1, true), result.text)
+    end)
+end)
+
+describe("missing packages", function()
+    -- A folder of shims for the front of PATH. opts: missing = one package, uid, known = false: apt-cache knows no names at first,
+    -- fails = true: apt-get install fails once.
+    local function shims(opts)
+        local bin = support.dir() .. "/bin"
+        local log = quote(support.path "calls")
+        local function shim(name, text)
+            support.write(bin .. "/" .. name, "#!/bin/sh\n" .. text .. "\n")
+            os.execute("chmod +x " .. quote(bin .. "/" .. name))
+        end
+        local there = ("! [ -e %s ]"):format(quote(support.path "installed"))
+        shim("dpkg-query", ([[shift 3; for p in "$@"; do [ "$p" = %s ] && %s || echo "installed $p"; done]]):format(opts.missing, there))
+        shim("apt-cache", opts.known == false and ("[ -e %s ]"):format(quote(support.path "updated")) or "exit 0")
+        shim("apt-get", ([[echo "apt-get $* ($DEBIAN_FRONTEND)" >>%s
+case "$*" in *update*) : >%s ;; *) %s : >%s ;; esac]]):format(log, quote(support.path "updated"),
+            opts.fails and "[ -e " .. quote(support.path "updated") .. " ] || exit 100;" or "", quote(support.path "installed")))
+        shim("sudo", ('echo sudo >>%s; exec "$@"'):format(log))
+        shim("id", "echo " .. (opts.uid or 0))
+        return bin .. ":" .. os.getenv "PATH"
+    end
+    local function calls()
+        return support.read(support.path "calls") or ""
+    end
+
+    it("are installed by root without a terminal, and the rest goes on", function()
+        local dir = tree()
+        local result = run(dir, { env = { PATH = shims { missing = "libev-dev" } } })
+        assert.equal("one\n", result.out, result.text)
+        assert.truthy(result.err:find("missing packages: libev-dev\n", 1, true), result.text)
+        assert.equal("apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends libev-dev (noninteractive)\n", calls())
+    end)
+
+    it("are only named to others, with what to do", function()
+        local dir = tree()
+        local path = shims { missing = "libev-dev", uid = 1000 }
+        local result = run(dir, { env = { PATH = path, CI = "" } })
+        assert.equal(2, result.code, result.text)
+        assert.truthy(result.err:find("sudo apt-get install --no-install-recommends libev-dev", 1, true), result.text)
+        assert.equal("", calls())
+        result = run(dir, { "--yes", "x", env = { PATH = path, CI = "" } })
+        assert.equal("[x]one\n", result.out, result.text)
+        assert.truthy(calls():find "^sudo\napt%-get ", calls())
+    end)
+
+    it("are installed by sudo where CI=true", function()
+        local result = run(tree(), { env = { PATH = shims { missing = "libev-dev", uid = 1000 }, CI = "true" } })
+        assert.equal("one\n", result.out, result.text)
+        assert.truthy(calls():find "^sudo\napt%-get ", calls())
+    end)
+
+    it("are asked about on a terminal", function()
+        local dir = tree()
+        local path = shims { missing = "cmake" }
+        local result = run(dir, { tty = true, stdin = "n\n", env = { PATH = path, CI = "" } })
+        assert.equal(2, result.code, result.text)
+        assert.truthy(result.out:find("[Y/n]", 1, true), result.text)
+        assert.equal("", calls())
+        result = run(dir, { tty = true, stdin = "y\n", env = { PATH = path, CI = "" } })
+        assert.equal(0, result.code, result.text)
+        assert.truthy(calls():find "install", calls())
+    end)
+
+    it("need fresh lists where apt does not know them, or has old ones", function()
+        local result = run(tree(), { env = { PATH = shims { missing = "cmake", known = false } } })
+        assert.equal("one\n", result.out, result.text)
+        assert.truthy(calls():find "update.*install", calls())
+        os.execute(("cd %s && rm -f calls installed updated"):format(quote(support.dir())))
+        result = run(support.dir() .. "/a tree", { env = { PATH = shims { missing = "cmake", fails = true } } })
+        assert.equal("one\n", result.out, result.text)
+        assert.truthy(calls():find "install.*update.*install", calls())
+    end)
+
+    it("are named where there is no apt", function()
+        local dir, bin = tree(), support.dir() .. "/bin"
+        support.sh(("mkdir %s && cd %s && ln -s /usr/bin/* . && rm -f dpkg-query apt-get ninja"):format(quote(bin), quote(bin)))
+        local result = run(dir, { env = { PATH = bin } })
+        assert.equal(2, result.code, result.text)
+        assert.truthy(result.err:find("no apt. Install what Debian calls: ninja-build\n", 1, true), result.text)
+    end)
+end)
+
+describe("scripts/test.sh", function()
+    local function small(spec)
+        local dir = tree()
+        support.sh(("mkdir %s && cp -R %s/spec/support %s"):format(quote(dir .. "/spec"), quote(support.root), quote(dir .. "/spec")))
+        support.write(dir .. "/spec/one_spec.lua", spec)
+        return dir
+    end
+    local function test(dir, env, ...)
+        return run(dir, { program = dir .. "/scripts/test.sh", env = env, ... })
+    end
+
+    it("counts what passed, failed and was skipped, and shows the failures", function()
+        local dir = small [[
+describe("one", function()
+    it("passes", function() assert.equal(1, 1) end)
+    it("fails", function() assert.equal("seen", "expected-here") end)
+    pending "comes later"
+end)]]
+        local result = test(dir, { CI = "" }, "--only", "^spec/one")
+        assert.equal(1, result.code, result.text)
+        assert.equal("2 passed, 1 failed, 1 skipped", result.out:match "([^\n]*)\n$", result.text)
+        assert.truthy(result.out:find("expected-here", 1, true), result.text)
+    end)
+
+    it("lets skipped tests pass, but not in CI", function()
+        local dir = small 'describe("one", function() pending "comes later" it("passes", function() end) end)'
+        local result = test(dir, { CI = "" }, "--only", "^spec/one")
+        assert.equal("2 passed, 0 failed, 1 skipped", result.out:match "([^\n]*)\n$", result.text)
+        assert.equal(0, result.code, result.text)
+        assert.equal(1, test(dir, { CI = "true" }, "--only", "^spec/one").code)
+    end)
+
+    it("goes on after a group that failed, and takes a crash for a failure", function()
+        local dir = small 'it("ends the program", function() os.exit(0) end)'
+        support.write(dir .. "/tfl.c", "broken\n")
+        local result = test(dir, { CI = "" }, "--only", "^spec/one")
+        assert.equal("0 passed, 2 failed, 0 skipped", result.out:match "([^\n]*)\n$", result.text)
+        assert.equal(1, result.code)
+    end)
+
+    it("counts what is left behind as a failure", function()
+        local dir = small([[it("leaves", function() os.execute("TFL_RUN_ID=x sleep 30 & echo $! >pid") end)]])
+        local result = test(dir, { CI = "" }, "--only", "^spec/one|leftovers")
+        os.execute("kill $(cat " .. quote(dir .. "/pid") .. ")")
+        assert.equal(1, result.code, result.text)
+        assert.truthy(result.out:find "left behind: process %d+: sleep 30", result.text)
+    end)
+
+    it("counts cmocka tests one by one, and programs that crash", function()
+        local file = support.write("ctest.txt", table.concat({
+            "1: 1..3", "1: ok 1 - a", "1: not ok 2 - b", "1: # why", "1: ok 3 - c # SKIP",
+            "1/3 Test #1: base.buf ...***Failed 0.01 sec",
+            "2: 1..2", "2: ok 1 - d", "2/3 Test #2: loop.op ....***Exception: SegFault 0.1 sec",
+            "3: 1..1", "3: ok 1 - e", "3/3 Test #3: sched.ready ...   Passed 0.01 sec",
+        }, "\n") .. "\n")
+        local out, code = support.sh(("lua5.4 %s/scripts/test/count_tap.lua %s 8"):format(quote(support.root), quote(file)))
+        assert.equal(1, code)
+        assert.equal("3 2 1", out:match "([^\n]*)\n*$", out)
+        assert.truthy(out:find "# why" and out:find "SegFault", out)
+    end)
+end)
