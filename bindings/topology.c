@@ -2,18 +2,18 @@
 #include "base/rng.h"
 #include "bindings/task.h"
 #include "chain/genesis.h"
-#include "topology/graph.h"
 #include "topology/identity.h"
+#include "topology/layout.h"
 
 #include <string.h>
 
-#define EDGES_MAX (TFL_GRAPH_MAX_NODES * TFL_GRAPH_MAX_NODES)
+#define EDGES_MAX (TFL_LAYOUT_MAX_NODES * TFL_LAYOUT_MAX_NODES)
 
-static const char GRAPH[] = "tfl.topology.graph";
+static const char LAYOUT[] = "tfl.topology.layout";
 
-static int l_graph_gc(lua_State *L)
+static int l_layout_gc(lua_State *L)
 {
-    tfl_graph_done(luaL_checkudata(L, 1, GRAPH));
+    tfl_layout_done(luaL_checkudata(L, 1, LAYOUT));
     return 0;
 }
 
@@ -46,7 +46,7 @@ static uint32_t edge_end(lua_State *L, lua_Integer edge, lua_Integer end)
 }
 
 /* Reads the field `edges` of the table at 1; the array belongs to a userdata left on the stack. */
-static void read_edges(lua_State *L, struct tfl_graph_request *request)
+static void read_edges(lua_State *L, struct tfl_layout_request *request)
 {
     if (lua_getfield(L, 1, "edges") != LUA_TTABLE)
         luaL_error(L, "topology: a custom shape needs edges = {{a, b}, ...}");
@@ -73,7 +73,7 @@ static void set_hex(lua_State *L, const char *name, const uint8_t *bytes, size_t
 }
 
 static void push_node(
-    lua_State *L, const struct tfl_graph *g, uint32_t index, size_t *next_edge, uint64_t seed)
+    lua_State *L, const struct tfl_layout *g, uint32_t index, size_t *next_edge, uint64_t seed)
 {
     struct tfl_identity id;
     tfl_identity_of(&id, seed, index);
@@ -106,7 +106,7 @@ static int l_build(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    struct tfl_graph_request request = {
+    struct tfl_layout_request request = {
         .n_nodes = (size_t)integer_field(L, "n", 0, INT32_MAX, 0),
         .k = (size_t)integer_field(L, "k", 0, INT32_MAX, 0),
         .seed = (uint64_t)integer_field(L, "seed", INT64_MIN, INT64_MAX, 0),
@@ -120,10 +120,10 @@ static int l_build(lua_State *L)
         read_edges(L, &request);
 
     struct tfl_error err = {0};
-    struct tfl_graph *g = lua_newuserdatauv(L, sizeof *g, 0);
+    struct tfl_layout *g = lua_newuserdatauv(L, sizeof *g, 0);
     memset(g, 0, sizeof *g);
-    luaL_setmetatable(L, GRAPH);
-    if (tfl_graph_build(g, &request, &err) != 0)
+    luaL_setmetatable(L, LAYOUT);
+    if (tfl_layout_build(g, &request, &err) != 0)
         return tfl_raise(L, &err);
 
     lua_createtable(L, 0, 5);
@@ -233,8 +233,8 @@ int tfl_open_topology(lua_State *L)
     static const luaL_Reg functions[] = {
         {"build", l_build}, {"genesis_id", l_genesis_id}, {"draw", l_draw}, {NULL, NULL}};
     tfl_chain_init();
-    luaL_newmetatable(L, GRAPH);
-    lua_pushcfunction(L, l_graph_gc);
+    luaL_newmetatable(L, LAYOUT);
+    lua_pushcfunction(L, l_layout_gc);
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
     luaL_newlib(L, functions);

@@ -1,4 +1,4 @@
-#include "topology/graph.h"
+#include "topology/layout.h"
 
 #include "base/rng.h"
 
@@ -141,7 +141,7 @@ static void mix(struct draft *d, struct tfl_rng *rng)
     }
 }
 
-static int draw_k_regular(struct draft *d, const struct tfl_graph_request *request, struct tfl_error *err)
+static int draw_k_regular(struct draft *d, const struct tfl_layout_request *request, struct tfl_error *err)
 {
     size_t n = request->n_nodes, k = request->k;
     if (k == 0 && n > 1)
@@ -173,7 +173,7 @@ static int draw_k_regular(struct draft *d, const struct tfl_graph_request *reque
         "no connected graph of degree %zu over %zu nodes in %d draws; try another seed", k, n, MAX_DRAWS);
 }
 
-static int join_custom(struct draft *d, const struct tfl_graph_request *request, struct tfl_error *err)
+static int join_custom(struct draft *d, const struct tfl_layout_request *request, struct tfl_error *err)
 {
     for (size_t i = 0; i < request->n_edges; i++) {
         uint32_t a = request->edges[i].dialer, b = request->edges[i].listener;
@@ -189,7 +189,7 @@ static int join_custom(struct draft *d, const struct tfl_graph_request *request,
     return 0;
 }
 
-static int draw(struct draft *d, const struct tfl_graph_request *request, struct tfl_error *err)
+static int draw(struct draft *d, const struct tfl_layout_request *request, struct tfl_error *err)
 {
     switch (request->shape) {
     case TFL_SHAPE_STAR:
@@ -224,7 +224,7 @@ static int compare_edges(const void *a, const void *b)
     return x->listener < y->listener ? -1 : x->listener > y->listener;
 }
 
-static void measure(struct tfl_graph *g, const struct draft *d)
+static void measure(struct tfl_layout *g, const struct draft *d)
 {
     g->degree = tfl_alloc(d->n * sizeof *g->degree);
     for (size_t i = 0; i < g->n_edges; i++) {
@@ -245,14 +245,14 @@ static void measure(struct tfl_graph *g, const struct draft *d)
     }
 }
 
-int tfl_graph_build(struct tfl_graph *g, const struct tfl_graph_request *request, struct tfl_error *err)
+int tfl_layout_build(struct tfl_layout *g, const struct tfl_layout_request *request, struct tfl_error *err)
 {
-    *g = (struct tfl_graph){0};
+    *g = (struct tfl_layout){0};
     if (request->n_nodes == 0)
         return tfl_fail(err, TFL_E_BAD_CONFIG, "a topology of 0 nodes; it needs at least 1");
-    if (request->n_nodes > TFL_GRAPH_MAX_NODES)
+    if (request->n_nodes > TFL_LAYOUT_MAX_NODES)
         return tfl_fail(err, TFL_E_BAD_CONFIG, "a topology of %zu nodes; the most is %d", request->n_nodes,
-            TFL_GRAPH_MAX_NODES);
+            TFL_LAYOUT_MAX_NODES);
     struct draft d;
     draft_init(&d, request->n_nodes);
     int rc = draw(&d, request, err);
@@ -269,13 +269,13 @@ int tfl_graph_build(struct tfl_graph *g, const struct tfl_graph_request *request
     return rc;
 }
 
-void tfl_graph_done(struct tfl_graph *g)
+void tfl_layout_done(struct tfl_layout *g)
 {
     if (!g)
         return;
     free(g->edges);
     free(g->degree);
-    *g = (struct tfl_graph){0};
+    *g = (struct tfl_layout){0};
 }
 
 static const char *const shape_names[] = {

@@ -1,5 +1,5 @@
-#ifndef TFL_TOPOLOGY_GRAPH_H
-#define TFL_TOPOLOGY_GRAPH_H
+#ifndef TFL_TOPOLOGY_LAYOUT_H
+#define TFL_TOPOLOGY_LAYOUT_H
 
 #include "base/error.h"
 
@@ -11,7 +11,7 @@
  * (no self loop, no double edge); an edge is one connection, dialled by the node with the higher index, so
  * that the first nodes wait for nobody. Same request, same graph, on every machine. */
 
-#define TFL_GRAPH_MAX_NODES                                                                                  \
+#define TFL_LAYOUT_MAX_NODES                                                                                 \
     2048 /* keeps the adjacency bitmap under half a megabyte, the diameter under a second */
 
 enum tfl_shape {
@@ -27,7 +27,7 @@ struct tfl_edge {
     uint32_t dialer, listener; /* dialer > listener */
 };
 
-struct tfl_graph_request {
+struct tfl_layout_request {
     enum tfl_shape shape;
     size_t n_nodes;
     size_t k;                     /* K_REGULAR only */
@@ -36,7 +36,7 @@ struct tfl_graph_request {
     uint64_t seed; /* K_REGULAR only */
 };
 
-struct tfl_graph {
+struct tfl_layout {
     size_t n_nodes, n_edges;
     struct tfl_edge *edges; /* owned; sorted by dialer, then listener */
     uint32_t *degree;       /* owned; one for each node */
@@ -48,8 +48,8 @@ struct tfl_graph {
  * 0, not below the number of nodes, or odd with an odd number of nodes (a regular graph of degree 1 joins two
  * nodes only), an edge that names a node which is not there or joins a node with itself. A custom graph that
  * is not connected is no error here: g->connected tells. */
-int tfl_graph_build(struct tfl_graph *g, const struct tfl_graph_request *request, struct tfl_error *err);
-void tfl_graph_done(struct tfl_graph *g); /* NULL-safe; g is zero afterwards */
+int tfl_layout_build(struct tfl_layout *g, const struct tfl_layout_request *request, struct tfl_error *err);
+void tfl_layout_done(struct tfl_layout *g); /* NULL-safe; g is zero afterwards */
 
 /* "star", "chain", "ring", "full", "k_regular", "custom"; false for any other name. */
 bool tfl_shape_parse(const char *name, enum tfl_shape *shape);

@@ -1,4 +1,4 @@
-#include "topology/graph.h"
+#include "topology/layout.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,18 +8,18 @@
 
 #include <cmocka.h>
 
-static struct tfl_graph build(enum tfl_shape shape, size_t n, size_t k, uint64_t seed)
+static struct tfl_layout build(enum tfl_shape shape, size_t n, size_t k, uint64_t seed)
 {
-    struct tfl_graph g;
+    struct tfl_layout g;
     struct tfl_error err = {0};
-    struct tfl_graph_request r = {.shape = shape, .n_nodes = n, .k = k, .seed = seed};
-    if (tfl_graph_build(&g, &r, &err) != 0)
+    struct tfl_layout_request r = {.shape = shape, .n_nodes = n, .k = k, .seed = seed};
+    if (tfl_layout_build(&g, &r, &err) != 0)
         fail_msg("%s(%zu) over %zu nodes: %s", tfl_shape_name(shape), k, n, err.msg);
     return g;
 }
 
 /* What every graph keeps: sorted edges without doubles or loops, dialled downwards, degrees that add up. */
-static void check_sane(const struct tfl_graph *g)
+static void check_sane(const struct tfl_layout *g)
 {
     size_t sum = 0;
     for (size_t i = 0; i < g->n_edges; i++) {
@@ -36,7 +36,7 @@ static void check_sane(const struct tfl_graph *g)
 }
 
 /* Diameter by Floyd and Warshall, to check the breadth-first one; 0 when not connected. */
-static size_t slow_diameter(const struct tfl_graph *g)
+static size_t slow_diameter(const struct tfl_layout *g)
 {
     size_t n = g->n_nodes, worst = 0;
     unsigned *d = calloc(n * n, sizeof *d);
@@ -80,7 +80,7 @@ static void known_shapes(void **state)
         {TFL_SHAPE_FULL, 65, 2080, 1, 64, 64},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct tfl_graph g = build(cases[i].shape, cases[i].n, 0, 1);
+        struct tfl_layout g = build(cases[i].shape, cases[i].n, 0, 1);
         check_sane(&g);
         assert_true(g.connected);
         assert_int_equal(g.n_edges, cases[i].edges);
@@ -88,19 +88,19 @@ static void known_shapes(void **state)
         assert_int_equal(g.diameter, slow_diameter(&g));
         assert_int_equal(g.degree[0], cases[i].degree_0);
         assert_int_equal(g.degree[g.n_nodes - 1], cases[i].degree_last);
-        tfl_graph_done(&g);
+        tfl_layout_done(&g);
     }
 }
 
 static void star_dials_the_hub(void **state)
 {
     (void)state;
-    struct tfl_graph g = build(TFL_SHAPE_STAR, 4, 0, 1);
+    struct tfl_layout g = build(TFL_SHAPE_STAR, 4, 0, 1);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(g.edges[i].dialer, i + 1);
         assert_int_equal(g.edges[i].listener, 0);
     }
-    tfl_graph_done(&g);
+    tfl_layout_done(&g);
 }
 
 static void k_regular_is_regular_connected_and_seeded(void **state)
@@ -112,9 +112,9 @@ static void k_regular_is_regular_connected_and_seeded(void **state)
             if (n * k % 2 || (k == 1 && n > 2))
                 continue;
             for (uint64_t seed = 1; seed <= 5; seed++) {
-                struct tfl_graph g = build(TFL_SHAPE_K_REGULAR, n, k, seed);
-                struct tfl_graph again = build(TFL_SHAPE_K_REGULAR, n, k, seed);
-                struct tfl_graph other = build(TFL_SHAPE_K_REGULAR, n, k, seed + 1000);
+                struct tfl_layout g = build(TFL_SHAPE_K_REGULAR, n, k, seed);
+                struct tfl_layout again = build(TFL_SHAPE_K_REGULAR, n, k, seed);
+                struct tfl_layout other = build(TFL_SHAPE_K_REGULAR, n, k, seed + 1000);
                 check_sane(&g);
                 assert_true(g.connected);
                 assert_int_equal(g.n_edges, n * k / 2);
@@ -126,9 +126,9 @@ static void k_regular_is_regular_connected_and_seeded(void **state)
                     graphs++;
                     differing += memcmp(g.edges, other.edges, g.n_edges * sizeof *g.edges) != 0;
                 }
-                tfl_graph_done(&g);
-                tfl_graph_done(&again);
-                tfl_graph_done(&other);
+                tfl_layout_done(&g);
+                tfl_layout_done(&again);
+                tfl_layout_done(&other);
             }
         }
     }
@@ -143,10 +143,10 @@ static void k_regular_is_even_handed(void **state)
     (void)state;
     unsigned seen[10][10] = {{0}};
     for (uint64_t seed = 1; seed <= 200; seed++) {
-        struct tfl_graph g = build(TFL_SHAPE_K_REGULAR, 10, 4, seed);
+        struct tfl_layout g = build(TFL_SHAPE_K_REGULAR, 10, 4, seed);
         for (size_t i = 0; i < g.n_edges; i++)
             seen[g.edges[i].dialer][g.edges[i].listener]++;
-        tfl_graph_done(&g);
+        tfl_layout_done(&g);
     }
     for (size_t a = 1; a < 10; a++)
         for (size_t b = 0; b < a; b++)
@@ -156,25 +156,25 @@ static void k_regular_is_even_handed(void **state)
 static void big_graphs_are_quick_enough(void **state)
 {
     (void)state;
-    struct tfl_graph g = build(TFL_SHAPE_K_REGULAR, 1000, 8, 42);
+    struct tfl_layout g = build(TFL_SHAPE_K_REGULAR, 1000, 8, 42);
     check_sane(&g);
     assert_true(g.connected);
     assert_in_range(g.diameter, 4, 6); /* 8 * 7^(d-1) reaches 1000 nodes at d = 4 */
-    tfl_graph_done(&g);
+    tfl_layout_done(&g);
 }
 
 static int build_custom(
-    struct tfl_graph *g, size_t n, const struct tfl_edge *edges, size_t n_edges, struct tfl_error *err)
+    struct tfl_layout *g, size_t n, const struct tfl_edge *edges, size_t n_edges, struct tfl_error *err)
 {
-    struct tfl_graph_request r = {
+    struct tfl_layout_request r = {
         .shape = TFL_SHAPE_CUSTOM, .n_nodes = n, .edges = edges, .n_edges = n_edges};
-    return tfl_graph_build(g, &r, err);
+    return tfl_layout_build(g, &r, err);
 }
 
 static void custom_merges_doubles_and_sees_islands(void **state)
 {
     (void)state;
-    struct tfl_graph g;
+    struct tfl_layout g;
     struct tfl_error err = {0};
     static const struct tfl_edge edges[] = {{0, 1}, {1, 0}, {2, 3}, {3, 2}, {2, 3}};
     assert_int_equal(build_custom(&g, 4, edges, 5, &err), 0);
@@ -182,17 +182,17 @@ static void custom_merges_doubles_and_sees_islands(void **state)
     assert_int_equal(g.n_edges, 2);
     assert_false(g.connected);
     assert_int_equal(g.diameter, 0);
-    tfl_graph_done(&g);
+    tfl_layout_done(&g);
 
     static const struct tfl_edge joined[] = {{0, 1}, {2, 3}, {1, 2}};
     assert_int_equal(build_custom(&g, 4, joined, 3, &err), 0);
     assert_true(g.connected);
     assert_int_equal(g.diameter, 3);
-    tfl_graph_done(&g);
+    tfl_layout_done(&g);
 
     assert_int_equal(build_custom(&g, 2, NULL, 0, &err), 0);
     assert_false(g.connected);
-    tfl_graph_done(&g);
+    tfl_layout_done(&g);
 }
 
 static void refusals_name_the_remedy(void **state)
@@ -204,7 +204,7 @@ static void refusals_name_the_remedy(void **state)
         const char *says;
     } cases[] = {
         {TFL_SHAPE_STAR, 0, 0, "at least 1"},
-        {TFL_SHAPE_STAR, TFL_GRAPH_MAX_NODES + 1, 0, "the most is 2048"},
+        {TFL_SHAPE_STAR, TFL_LAYOUT_MAX_NODES + 1, 0, "the most is 2048"},
         {TFL_SHAPE_K_REGULAR, 4, 0, "k must be 2 or more"},
         {TFL_SHAPE_K_REGULAR, 4, 4, "lower k to 3"},
         {TFL_SHAPE_K_REGULAR, 5, 3, "use k = 4 or 6 nodes"},
@@ -212,10 +212,10 @@ static void refusals_name_the_remedy(void **state)
         {TFL_SHAPE_K_REGULAR, 1, 1, "needs more than 1 node"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct tfl_graph g;
+        struct tfl_layout g;
         struct tfl_error err = {0};
-        struct tfl_graph_request r = {.shape = cases[i].shape, .n_nodes = cases[i].n, .k = cases[i].k};
-        assert_int_equal(tfl_graph_build(&g, &r, &err), -1);
+        struct tfl_layout_request r = {.shape = cases[i].shape, .n_nodes = cases[i].n, .k = cases[i].k};
+        assert_int_equal(tfl_layout_build(&g, &r, &err), -1);
         assert_int_equal(err.code, TFL_E_BAD_CONFIG);
         if (!strstr(err.msg, cases[i].says))
             fail_msg("\"%s\" does not say \"%s\"", err.msg, cases[i].says);
@@ -226,7 +226,7 @@ static void refusals_name_the_remedy(void **state)
 static void custom_refuses_bad_edges(void **state)
 {
     (void)state;
-    struct tfl_graph g;
+    struct tfl_layout g;
     struct tfl_error err = {0};
     static const struct tfl_edge outside[] = {{0, 1}, {1, 3}}, loop[] = {{1, 1}};
     assert_int_equal(build_custom(&g, 3, outside, 2, &err), -1);
