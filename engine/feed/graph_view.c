@@ -63,7 +63,9 @@ void tfl_graph_session(struct tfl_graph *g, int node, struct tfl_when now)
     n->stale = false;
     n->fresh = true;
     n->live_since_ns = now.t_ns;
-    n->refused = NULL;
+    n->want_tip = n->want_lib = n->last_pending = n->refused = NULL; /* told by what may be gone */
+    g->n_unsettled -= n->unsettled;
+    n->unsettled = false;
 }
 
 void tfl_graph_stale(struct tfl_graph *g, int node, struct tfl_when now)
