@@ -333,6 +333,24 @@ static inline bool net_same_tip(const struct net *net)
     return true;
 }
 
+/* Every pair is linked; the higher number dials. */
+static inline void net_full(struct net *net)
+{
+    for (int i = 0; i < net->n; i++) {
+        for (int j = 0; j < i; j++)
+            net_connect(net, i, j);
+    }
+    for (int i = 0; i < net->n; i++)
+        net_boot(net, i);
+}
+
+static inline void net_settle(struct net *net)
+{
+    for (int i = 0; i < 200 && !net_same_tip(net); i++)
+        net_run_ms(net, 100);
+    assert_true(net_same_tip(net));
+}
+
 /* The longest final prefix is the same for all. */
 static inline void net_assert_safe(const struct net *net)
 {

@@ -1,31 +1,13 @@
-/* Whole networks of pure cores. The rules for single blocks and peers are in core_blocks_spec.c and core_peers_spec.c. */
+/* Whole networks of pure cores. The rules for single blocks and peers are in core_blocks_spec.c, core_peers_spec.c and core_sync_spec.c. */
 #include "core_net.h"
-
-/* Every pair is linked; the higher number dials. */
-static void full(struct net *net)
-{
-    for (int i = 0; i < net->n; i++) {
-        for (int j = 0; j < i; j++)
-            net_connect(net, i, j);
-    }
-    for (int i = 0; i < net->n; i++)
-        net_boot(net, i);
-}
-
-static void settle(struct net *net)
-{
-    for (int i = 0; i < 200 && !net_same_tip(net); i++)
-        net_run_ms(net, 100);
-    assert_true(net_same_tip(net));
-}
 
 static void three_cores(uint64_t seed, struct tfl_hash digests[3], struct tfl_core_info *info)
 {
     struct net net;
     net_init(&net, 3, seed, 0.5, 12);
-    full(&net);
+    net_full(&net);
     net_run_to_slot(&net, 300);
-    settle(&net);
+    net_settle(&net);
     net_assert_safe(&net);
     *info = net_info(&net, 0);
     for (int i = 0; i < 3; i++) {
@@ -62,9 +44,9 @@ static void test_no_slow_link_breaks_growth_or_safety(void **state)
     (void)state;
     net_init(&net, 4, 5, 0.5, 30);
     net.delay_max_ns = 350 * NET_MS; /* nearly two slots */
-    full(&net);
+    net_full(&net);
     net_run_to_slot(&net, 300);
-    settle(&net);
+    net_settle(&net);
     net_assert_safe(&net);
     assert_true(net_info(&net, 0).height > 60 && net_info(&net, 0).n_reorgs > 0);
     net_done(&net);
@@ -85,9 +67,9 @@ static void test_partition_heals_to_the_longer_side(void **state)
     (void)state;
     net_init(&net, 4, 8, 0.5, 60);
     net.stakes[0].stake = 300;
-    full(&net);
+    net_full(&net);
     net_run_to_slot(&net, 40);
-    settle(&net);
+    net_settle(&net);
     uint64_t common = net_info(&net, 0).height;
     partition(&net, true);
     net_run_to_slot(&net, 100);
@@ -96,7 +78,7 @@ static void test_partition_heals_to_the_longer_side(void **state)
     assert_true(major.n_peers == 1 && minor.n_peers == 1);                /* and noticed the cut */
     partition(&net, false);
     net_run_to_slot(&net, 110);
-    settle(&net);
+    net_settle(&net);
     struct tfl_core_info after = net_info(&net, 3);
     struct tfl_core_header h;
     assert_true(tfl_core_find(net.nodes[3].core, &major.tip, &h) && h.canonical);
@@ -113,7 +95,7 @@ static void test_partition_longer_than_k_never_undoes_a_final_block(void **state
     struct net net;
     (void)state;
     net_init(&net, 4, 9, 0.9, 5);
-    full(&net);
+    net_full(&net);
     net_run_to_slot(&net, 10);
     partition(&net, true);
     net_run_to_slot(&net, 60);
@@ -127,6 +109,28 @@ static void test_partition_longer_than_k_never_undoes_a_final_block(void **state
     assert_true(tfl_core_find(net.nodes[3].core, &minor.lib, &h) && h.final);
     assert_true(net_info(&net, 0).n_refused > 0 && net_info(&net, 3).n_refused > 0);
     assert_true(net_info(&net, 0).height > major.height && net_info(&net, 3).height > minor.height);
+    net_done(&net);
+}
+
+static void test_sides_that_differ_by_several_batches_come_together(void **state)
+{
+    struct net net;
+    (void)state;
+    net_init(&net, 2, 10, 0.9, 400);
+    net_connect(&net, 1, 0);
+    net_boot(&net, 0);
+    net_boot(&net, 1);
+    net_run_to_slot(&net, 10);
+    net_cut(&net, 0, 1, true);
+    net_run_to_slot(&net, 260);
+    uint64_t low = net_info(&net, 0).height < net_info(&net, 1).height ? net_info(&net, 0).height
+                                                                       : net_info(&net, 1).height;
+    assert_true(low > 2 * TFL_WIRE_BATCH_BLOCKS);
+    net_cut(&net, 0, 1, false);
+    net_run_to_slot(&net, 270);
+    net_settle(&net);
+    uint64_t a = net_info(&net, 0).max_reorg_depth, b = net_info(&net, 1).max_reorg_depth;
+    assert_true((a > b ? a : b) > 2 * TFL_WIRE_BATCH_BLOCKS);
     net_done(&net);
 }
 
@@ -147,9 +151,9 @@ static void test_late_joiner_gets_the_whole_chain_before_it_leads(void **state)
     assert_true(net_info(&net, 2).phase == TFL_CORE_SYNCING);
     net_run_ms(&net, 1500);
     assert_true(net_info(&net, 2).online && net_info(&net, 2).phase == TFL_CORE_FOLLOWING);
-    settle(&net);
+    net_settle(&net);
     net_run_to_slot(&net, 450);
-    settle(&net);
+    net_settle(&net);
     assert_true(net_info(&net, 2).n_led > 5);
     net_assert_chain(&net, 2);
     net_assert_safe(&net);
@@ -169,7 +173,7 @@ static void test_node_alone_with_its_peers_away_never_leads(void **state)
     assert_true(net_info(&net, 1).n_late_slots == 0);
     net_boot(&net, 0); /* has no configured peers: leads, and 1 follows */
     net_run_to_slot(&net, 100);
-    settle(&net);
+    net_settle(&net);
     assert_true(net_info(&net, 1).online && net_info(&net, 1).n_led > 0);
     net_done(&net);
 }
@@ -179,9 +183,9 @@ static void test_restarted_node_has_its_chain_and_catches_up(void **state)
     struct net net;
     (void)state;
     net_init(&net, 3, 13, 0.5, 12);
-    full(&net);
+    net_full(&net);
     net_run_to_slot(&net, 100);
-    settle(&net);
+    net_settle(&net);
     struct tfl_core_info before = net_info(&net, 2);
     net_halt(&net, 2);
     net_boot(&net, 2);
@@ -192,7 +196,7 @@ static void test_restarted_node_has_its_chain_and_catches_up(void **state)
     net_run_to_slot(&net, 250);
     net_boot(&net, 2);
     net_run_to_slot(&net, 260);
-    settle(&net);
+    net_settle(&net);
     for (int i = 0; i < 3; i++)
         net_assert_chain(&net, i);
     net_assert_safe(&net);
@@ -266,7 +270,7 @@ static void test_paused_node_blames_nobody_and_catches_up(void **state)
     struct net net;
     (void)state;
     net_init(&net, 3, 17, 0.5, 20);
-    full(&net);
+    net_full(&net);
     net_run_to_slot(&net, 50);
     uint64_t led = net_info(&net, 2).n_led;
     net.nodes[2].paused_until = net.now + 1100 * NET_MS; /* too short for the others to drop it */
@@ -279,72 +283,7 @@ static void test_paused_node_blames_nobody_and_catches_up(void **state)
     assert_int_equal(tfl_core_late_slots(net.nodes[2].core, late), 1);
     assert_true(
         late[0].from == 51 && info.n_late_slots == late[0].to - late[0].from + 1 && info.n_late_slots == 5);
-    settle(&net);
-    net_done(&net);
-}
-
-static void test_leaders_off_means_no_growth(void **state)
-{
-    struct net net;
-    (void)state;
-    net_init(&net, 3, 18, 0.9, 12);
-    for (int i = 0; i < 3; i++)
-        net.nodes[i].params.test.lead_until_slot = 40;
-    full(&net);
-    net_run_to_slot(&net, 60);
-    settle(&net);
-    struct tfl_core_info info = net_info(&net, 0);
-    assert_true(info.height > 20 && info.tip_slot < 40);
-    net_run_to_slot(&net, 120);
-    assert_true(net_info(&net, 0).height == info.height);
-    net_done(&net);
-
-    net_init(&net, 3, 18, 0.9, 12);
-    for (int i = 0; i < 3; i++)
-        net.nodes[i].params.test.no_lead = true;
-    full(&net);
-    net_run_to_slot(&net, 60);
-    assert_true(net_info(&net, 0).height == 0);
-    net_done(&net);
-}
-
-static void test_deaf_node_stays_connected_and_falls_behind(void **state)
-{
-    struct net net;
-    (void)state;
-    net_init(&net, 3, 19, 0.5, 20);
-    net.nodes[2].params.test.deaf_from_slot = 50;
-    full(&net);
-    net_run_to_slot(&net, 150);
-    struct tfl_core_info deaf = net_info(&net, 2), other = net_info(&net, 0);
-    assert_true(deaf.tip_slot <= 50 && other.tip_slot > 140 && other.height > deaf.height + 20);
-    assert_true(net.n_drops == 0 && other.n_peers == 2);
-    net_done(&net);
-}
-
-static void test_building_on_genesis_makes_forks_only(void **state)
-{
-    struct net net;
-    (void)state;
-    net_init(&net, 3, 20, 0.5, 20);
-    for (int i = 0; i < 3; i++)
-        net.nodes[i].params.test.build_on_genesis = true;
-    full(&net);
-    net_run_to_slot(&net, 100);
-    for (int i = 0; i < 3; i++) {
-        assert_true(net_info(&net, i).height == 1 && net_info(&net, i).n_blocks > 30);
-        assert_true(net_info(&net, i).lib_height == 0);
-    }
-    net_done(&net);
-
-    net_init(&net, 3, 20, 0.5, 20); /* one such node among honest ones is outgrown, then refused */
-    net.nodes[2].params.test.build_on_genesis = true;
-    full(&net);
-    net_run_to_slot(&net, 200);
-    assert_true(net_info(&net, 0).height > 40 && net_info(&net, 0).lib_height > 0);
-    settle(&net);
-    net_assert_safe(&net);
-    assert_true(net.n_drops == 0);
+    net_settle(&net);
     net_done(&net);
 }
 
@@ -361,7 +300,7 @@ static void test_gossip_passes_a_chain_of_nodes_once(void **state)
     for (int i = 0; i < 4; i++)
         net_boot(&net, i);
     net_run_to_slot(&net, 100);
-    settle(&net);
+    net_settle(&net);
     assert_true(net_info(&net, 3).height > 5);
     for (int i = 0; i < 4; i++)
         assert_true(net_info(&net, i).n_blocks == net_info(&net, 0).n_led + 1);
@@ -376,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_no_slow_link_breaks_growth_or_safety),
         cmocka_unit_test(test_partition_heals_to_the_longer_side),
         cmocka_unit_test(test_partition_longer_than_k_never_undoes_a_final_block),
+        cmocka_unit_test(test_sides_that_differ_by_several_batches_come_together),
         cmocka_unit_test(test_late_joiner_gets_the_whole_chain_before_it_leads),
         cmocka_unit_test(test_node_alone_with_its_peers_away_never_leads),
         cmocka_unit_test(test_restarted_node_has_its_chain_and_catches_up),
@@ -383,9 +323,6 @@ int main(void)
         cmocka_unit_test(test_restore_refuses_what_is_no_prefix),
         cmocka_unit_test(test_silent_peer_is_dropped_within_two_seconds),
         cmocka_unit_test(test_paused_node_blames_nobody_and_catches_up),
-        cmocka_unit_test(test_leaders_off_means_no_growth),
-        cmocka_unit_test(test_deaf_node_stays_connected_and_falls_behind),
-        cmocka_unit_test(test_building_on_genesis_makes_forks_only),
         cmocka_unit_test(test_gossip_passes_a_chain_of_nodes_once),
     };
     tfl_chain_init();
