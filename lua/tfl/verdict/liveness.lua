@@ -69,8 +69,9 @@ local function too_long(plan, run, most)
     return run.hazard >= (limit + 2 * plan.delta * most) * (1 - 1e-9)
 end
 
---- Growth and the worst pause among `slots`, with the late slots left out as if they had never been.
-local function assess(plan, slots, late)
+--- Growth and the worst pause among `slots`, with the late slots left out as if they had never been. share: the part of
+-- the stake that may have made them; a smaller one pauses longer by chance ((1 − p)^share).
+local function assess(plan, slots, late, share)
     local own, grown = chances(plan), {}
     for _, slot in ipairs(slots) do
         grown[slot] = true
@@ -84,13 +85,13 @@ local function assess(plan, slots, late)
         else
             a.slots = a.slots + 1
             counts[p] = (counts[p] or 0) + 1
-            most = math.max(most, p > 0 and hazard(p) or 0)
+            most = math.max(most, p > 0 and share * hazard(p) or 0)
             if grown[slot] then
                 a.growth = a.growth + 1
                 run = { slots = 0, hazard = 0.0 }
             elseif p > 0 then
                 run.from, run.to = run.from or slot, slot
-                run.slots, run.hazard = run.slots + 1, run.hazard + hazard(p)
+                run.slots, run.hazard = run.slots + 1, run.hazard + share * hazard(p)
                 if run.hazard > a.run.hazard then
                     a.run = run
                 end
@@ -111,11 +112,15 @@ local function assess(plan, slots, late)
     return a
 end
 
+--- The nodes that are followed; one whose tip was never heard of is at height 0.
 local function live_nodes(fig)
     local live = {}
     for _, node in ipairs(fig.nodes) do
         if not node.stale then
-            live[#live + 1] = node
+            live[#live + 1] = {
+                name = node.name, height = node.height or 0, tip_slot = node.tip_slot or 0, tip = node.tip,
+                stake = node.stake,
+            }
         end
     end
     return live
@@ -165,7 +170,7 @@ local function majority_grew(plan, fig, live, keeping)
     if share <= 0.5 then
         return false
     elseif fig.best_slots then
-        return not assess(plan, fig.best_slots, {}).stalled
+        return not assess(plan, fig.best_slots, {}, share).stalled
     end
     local tip, quiet, own = -1, { slots = 0, hazard = 0.0 }, chances(plan)
     for _, node in ipairs(keeping) do
@@ -175,7 +180,7 @@ local function majority_grew(plan, fig, live, keeping)
         quiet.slots = quiet.slots + 1
         quiet.hazard = quiet.hazard + share * hazard(own[slot] or plan.f)
     end
-    return not too_long(plan, quiet, hazard(plan.f))
+    return not too_long(plan, quiet, share * hazard(plan.f))
 end
 
 local function names(list, show)
@@ -252,7 +257,7 @@ end
 -- behind for any other reason.
 local function judge(plan, fig, late)
     local live = live_nodes(fig)
-    local a = assess(plan, fig.canonical_slots, late)
+    local a = assess(plan, fig.canonical_slots, late, 1)
     local behind, keeping, best = laggards(plan, fig, live, late)
     a.lag = behind[1] and behind[1].blocks or 0
     if #live == 0 and not a.stalled then
