@@ -70,6 +70,23 @@ int tfl_node_block_row(struct tfl_buf *out, const void *bytes, size_t len, const
     return 0;
 }
 
+/* Own blocks at INFO, those of others at DEBUG: a cluster's logs then tell each block once. */
+static void log_block(struct tfl_node *node, const struct tfl_core_effect *e)
+{
+    TFL_BLOCK block = {0};
+    char hex[TFL_HASH_HEX];
+    if (!tfl_node_log_enabled(node->log, node->config->leads ? TFL_LOG_INFO : TFL_LOG_DEBUG) ||
+        tfl_block_decode(&block, e->bytes->data, e->bytes->len, NULL))
+        return;
+    bool own = node->config->leads && !memcmp(block.header.leader, node->leader, sizeof node->leader);
+    tfl_node_log(node->log, own ? TFL_LOG_INFO : TFL_LOG_DEBUG, "slot %llu block %s height %llu %s",
+        (unsigned long long)e->block.slot, tfl_hash_hex(hex, &e->block.id),
+        (unsigned long long)e->block.height,
+        own                  ? "led"
+        : e->block.canonical ? "applied"
+                             : "applied as a fork");
+}
+
 static void on_block(struct tfl_node *node, const struct tfl_core_effect *e)
 {
     struct tfl_error err;
@@ -79,6 +96,7 @@ static void on_block(struct tfl_node *node, const struct tfl_core_effect *e)
         return;
     }
     tfl_defer_start(node->loop, &node->commit, on_commit);
+    log_block(node, e);
     if (!node->blocks.n_readers)
         return;
     TFL_BUF row = {0};
@@ -195,6 +213,7 @@ static int make_core(struct tfl_node *node, struct tfl_error *err)
         tfl_keypair_from_seed(&params.leader, c->leader_seed);
     else
         params.test.no_lead = true;
+    memcpy(node->leader, params.leader.pub, sizeof node->leader);
     node->core = tfl_core_new(&params, err);
     return node->core ? 0 : -1;
 }

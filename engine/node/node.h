@@ -23,6 +23,7 @@ struct tfl_node {
     struct tfl_timer tick;   /* the core's next deadline */
     struct tfl_defer commit; /* the end of this turn's transaction */
     char peer_id[TFL_PEER_ID_SIZE];
+    uint8_t leader[TFL_PUBLIC_KEY_SIZE]; /* the key it leads with */
     uint64_t n_applied, n_final;
     bool stop;  /* the program ends … */
     int status; /* … with this */

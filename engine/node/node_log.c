@@ -53,6 +53,11 @@ void tfl_node_log_close(struct tfl_node_log *log)
     free(log);
 }
 
+bool tfl_node_log_enabled(const struct tfl_node_log *log, enum tfl_log_level level)
+{
+    return level <= log->level;
+}
+
 static size_t stamp(struct tfl_node_log *log, enum tfl_log_level level, char *line)
 {
     static const char *const names[] = {"ERROR", "WARN ", "INFO ", "DEBUG", "TRACE"};

@@ -13,6 +13,7 @@ struct tfl_node_log;
 struct tfl_node_log *tfl_node_log_open(struct tfl_loop *loop, enum tfl_log_level level, const char *directory,
     const char *prefix, struct tfl_error *err);
 void tfl_node_log_close(struct tfl_node_log *log); /* NULL-safe */
+bool tfl_node_log_enabled(const struct tfl_node_log *log, enum tfl_log_level level);
 void tfl_node_log(struct tfl_node_log *log, enum tfl_log_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
