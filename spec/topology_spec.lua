@@ -163,7 +163,7 @@ describe("a wish that cannot be", function()
             { 't:slot_duration("49ms")', "slots of 49ms; they must be from 50ms" },
             { "t:slot_duration(0.0505)", "whole milliseconds" },
             { 't:slot_duration("2h")', "from 50ms to 1h" },
-            { "t:slot_duration(tfl.slots(3))", "no plan is known yet" },
+            { "t:slot_duration({ slots = 3 })", "no plan is known yet" },
             { "t:active_slot_coeff(0)", "above 0 and at most 1" },
             { "t:active_slot_coeff(1.5)", "above 0 and at most 1" },
             { "t:active_slot_coeff(0/0)", "expected a number above 0" },
