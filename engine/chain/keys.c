@@ -62,5 +62,5 @@ char *tfl_peer_id(char *out, const uint8_t pub[TFL_PUBLIC_KEY_SIZE])
     memcpy(id + 6, pub, TFL_PUBLIC_KEY_SIZE);
     tfl_base58(text, id, sizeof id);
     TFL_ASSERT(strlen(text) < TFL_PEER_ID_SIZE);
-    return strcpy(out, text);
+    return memcpy(out, text, strlen(text) + 1);
 }

@@ -25,31 +25,31 @@ void core_send(struct tfl_core *core, const struct core_peer *p, struct tfl_byte
     core_emit(core, (struct tfl_core_effect){.type = TFL_CORE_SEND, .peer = p->handle, .bytes = bytes});
 }
 
-static struct tfl_bytes *text(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
-static struct tfl_bytes *text(const char *fmt, va_list ap)
-{
-    char line[1200];
-    int n = vsnprintf(line, sizeof line, fmt, ap);
-    TFL_ASSERT(n >= 0);
-    return tfl_bytes_new(line, strlen(line));
-}
+/* A line of text: what a drop or a log line says. Longer ones are cut. */
+#define LINE_SIZE 1200
 
 void core_log(struct tfl_core *core, enum tfl_log_level level, const char *fmt, ...)
 {
+    char line[LINE_SIZE];
     va_list ap;
     va_start(ap, fmt);
-    core_emit(core, (struct tfl_core_effect){.type = TFL_CORE_LOG, .level = level, .bytes = text(fmt, ap)});
+    vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
+    core_emit(core, (struct tfl_core_effect){
+                        .type = TFL_CORE_LOG, .level = level, .bytes = tfl_bytes_new(line, strlen(line))});
 }
 
 void core_drop(struct tfl_core *core, struct core_peer *p, const char *fmt, ...)
 {
+    char line[LINE_SIZE];
     va_list ap;
     TFL_ASSERT(!p->gone);
     va_start(ap, fmt);
-    core_emit(
-        core, (struct tfl_core_effect){.type = TFL_CORE_DROP, .peer = p->handle, .bytes = text(fmt, ap)});
+    vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
+    core_emit(
+        core, (struct tfl_core_effect){
+                  .type = TFL_CORE_DROP, .peer = p->handle, .bytes = tfl_bytes_new(line, strlen(line))});
     p->gone = true;
     core->n_dropped++;
 }
