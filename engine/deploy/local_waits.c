@@ -223,8 +223,10 @@ static void all_stopped(struct cleanup *cleanup)
     struct tfl_local *local = cleanup->local;
     struct tfl_error err;
     tfl_local_end_exits(local);
-    tfl_ports_free(local->ports);
-    local->ports = tfl_ports_new(); /* empty: it locks nothing until it is asked */
+    if (!local->freed) {
+        tfl_ports_free(local->ports);
+        local->ports = tfl_ports_new(); /* empty: it locks nothing until it is asked */
+    }
     if (!cleanup->failures.len) {
         tfl_op_succeed(&cleanup->op);
         return;

@@ -1,8 +1,8 @@
 #ifndef SPEC_C_WORLD_H
 #define SPEC_C_WORLD_H
 
-/* What specs of rooms with real processes need: a temporary folder that is HOME, XDG_STATE_HOME and XDG_RUNTIME_DIR, a
- * loop, waiting with a bound, small files. Everything static: include it in one spec file, after cmocka. */
+/* What specs of rooms with real processes need: a temporary folder that is HOME and XDG_STATE_HOME (run/ in it is
+ * XDG_RUNTIME_DIR), a loop, waiting with a bound, small files. Everything static: include it in one spec file, after cmocka. */
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/fs.h"
@@ -35,12 +35,15 @@ static inline int world_setup(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
     struct tfl_error err;
+    char run[80];
     w->fds = world_fds();
     strcpy(w->dir, "/tmp/spec-proc-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     setenv("HOME", w->dir, 1);
     setenv("XDG_STATE_HOME", w->dir, 1);
-    setenv("XDG_RUNTIME_DIR", w->dir, 1);
+    snprintf(run, sizeof run, "%s/run", w->dir);
+    assert_int_equal(mkdir(run, 0700), 0);
+    setenv("XDG_RUNTIME_DIR", run, 1);
     w->loop = tfl_loop_new(&err);
     assert_non_null(w->loop);
     *state = w;

@@ -104,7 +104,8 @@ static void daemons_do_not_hold_it_up(void **state)
 {
     struct world *w = *state;
     int64_t t0 = tfl_now(w->loop);
-    TFL_FREE char *script = tfl_sprintf("setsid sh -c 'echo $$ > %s/pid; exec sleep 5' & sleep 0.4; echo started", w->dir);
+    TFL_FREE char *script =
+        tfl_sprintf("setsid sh -c 'echo $$ > %s/pid; exec sleep 5' & sleep 0.4; echo started", w->dir);
     struct tfl_exec *exec = sh(w, script, (struct tfl_exec_config){0});
     assert_string_equal(exec->out.data, "started\n");
     assert_true(tfl_now(w->loop) - t0 < 2 * TFL_S);

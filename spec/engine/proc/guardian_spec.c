@@ -31,7 +31,7 @@ static int play(const char *what, const char *dir)
     struct tfl_loop *loop = tfl_loop_new(&err);
     char run_dir[256], line[512], assignment[64];
     snprintf(assignment, sizeof assignment, "TFL_RUN_ID=%s", what); /* what to do is the run's id, too */
-    snprintf(run_dir, sizeof run_dir, "%s/run", dir);
+    snprintf(run_dir, sizeof run_dir, "%s/record", dir);
     struct tfl_guardian *guardian = tfl_guardian_start(loop, what, run_dir, &err);
     if (!guardian) {
         fprintf(stderr, "%s\n", err.msg);
@@ -41,7 +41,8 @@ static int play(const char *what, const char *dir)
     const char *extra[] = {assignment, NULL};
     const char **env = tfl_env_merge(NULL, extra);
     snprintf(line, sizeof line,
-        "setsid sh -c 'trap \"\" TERM; echo $$ > %s/daemon; sleep 60' & echo $$ > %s/node; sleep 60", dir, dir);
+        "setsid sh -c 'trap \"\" TERM; echo $$ > %s/daemon; sleep 60' & echo $$ > %s/node; sleep 60", dir,
+        dir);
     const char *argv[] = {"sh", "-c", line, NULL};
     struct tfl_spawn s = {.argv = argv, .env = env, .in = -1, .out = -1, .error = -1};
     pid_t pid;
@@ -87,9 +88,11 @@ static struct stage start(struct world *w, const char *what)
 {
     struct tfl_error err;
     struct stage stage = {.what = what};
-    assert_int_equal(tfl_mkdir_p(world_path(w, "run"), 0755, &err), 0);
-    static const char head[] = "{\"version\":1,\"run_id\":\"played\",\"started_unix_ms\":1000}\n{\"t\":0.5,\"half";
-    assert_int_equal(tfl_write_file(world_path(w, "run/events.jsonl"), head, sizeof head - 1, 0644, &err), 0);
+    assert_int_equal(tfl_mkdir_p(world_path(w, "record"), 0755, &err), 0);
+    static const char head[] =
+        "{\"version\":1,\"run_id\":\"played\",\"started_unix_ms\":1000}\n{\"t\":0.5,\"half";
+    assert_int_equal(
+        tfl_write_file(world_path(w, "record/events.jsonl"), head, sizeof head - 1, 0644, &err), 0);
     const char *argv[] = {"/proc/self/exe", "--play", what, w->dir, NULL};
     struct tfl_spawn s = {.argv = argv, .in = -1, .out = -1, .error = 2};
     if (tfl_spawn(&s, &stage.tfl, &err))
@@ -122,7 +125,7 @@ static int wait_for(struct world *w, pid_t pid, int timeout_ms)
 
 static void expect_summary(struct world *w, const char *verdict, const char *code, int exit_code)
 {
-    char *text = world_read(w, "run/summary.json");
+    char *text = world_read(w, "record/summary.json");
     struct json_object *summary = json_tokener_parse(text), *value, *error;
     assert_true(json_object_object_get_ex(summary, "verdict", &value));
     assert_string_equal(json_object_get_string(value), verdict);
@@ -138,7 +141,7 @@ static void expect_summary(struct world *w, const char *verdict, const char *cod
 
 static void expect_event(struct world *w, const char *type)
 {
-    char *text = world_read(w, "run/events.jsonl");
+    char *text = world_read(w, "record/events.jsonl");
     TFL_FREE char *want = tfl_sprintf("\"type\":\"%s\"", type);
     char *line = strstr(text, want);
     if (!line)
@@ -147,7 +150,8 @@ static void expect_event(struct world *w, const char *type)
         line--;
     line[strcspn(line, "\n")] = '\0';
     struct json_object *event = json_tokener_parse(line), *t;
-    assert_true(json_object_object_get_ex(event, "t", &t)); /* a whole line of its own, though one before was cut */
+    assert_true(
+        json_object_object_get_ex(event, "t", &t)); /* a whole line of its own, though one before was cut */
     assert_true(json_object_get_double(t) > 1e9);
     json_object_put(event);
     free(text);
@@ -157,7 +161,8 @@ static void cleans_up_after_sigkill(void **state)
 {
     struct world *w = *state;
     struct stage stage = start(w, "run");
-    assert_int_equal(getpgid(stage.guardian), stage.guardian); /* a Ctrl-C on the terminal does not reach it */
+    assert_int_equal(
+        getpgid(stage.guardian), stage.guardian); /* a Ctrl-C on the terminal does not reach it */
     kill(stage.guardian, SIGTERM);
     kill(stage.guardian, SIGINT);
     kill(stage.guardian, SIGHUP);
@@ -177,7 +182,7 @@ static void goodbye_leaves_nothing_and_says_nothing(void **state)
     struct stage stage = start(w, "bye");
     assert_int_equal(wait_for(w, stage.tfl, 5000), 0);
     expect_clean(w, stage);
-    assert_int_not_equal(access(world_path(w, "run/summary.json"), F_OK), 0);
+    assert_int_not_equal(access(world_path(w, "record/summary.json"), F_OK), 0);
 }
 
 static void interrupted_run_says_so(void **state)

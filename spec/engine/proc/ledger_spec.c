@@ -240,7 +240,8 @@ static void lock_files_are_exclusive(void **state)
     fd = tfl_lockfile_take(path, &err);
     assert_true(fd >= 0);
     tfl_lockfile_release(path, fd);
-    assert_int_equal(mkdir(world_path(w, "l"), 0777), 0); /* a folder that others can write to is not trusted */
+    assert_int_equal(
+        mkdir(world_path(w, "l"), 0777), 0); /* a folder that others can write to is not trusted */
     chmod(world_path(w, "l"), 0777);
     assert_int_equal(tfl_lockfile_take(path, &err), -1);
     assert_int_equal(err.code, TFL_E_IO);

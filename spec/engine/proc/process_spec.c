@@ -37,8 +37,8 @@ static void on_log_error(struct tfl_process *process, const struct tfl_error *er
     e->log_error = *err;
 }
 
-static struct tfl_process *start(struct world *w, struct exit_seen *e, const char *const *argv, const char *log,
-    size_t segment, struct tfl_error *err)
+static struct tfl_process *start(struct world *w, struct exit_seen *e, const char *const *argv,
+    const char *log, size_t segment, struct tfl_error *err)
 {
     struct tfl_process_config config = {.name = "node-0",
         .argv = argv,
@@ -130,7 +130,7 @@ static void child_inherits_nothing(void **state)
     void (*was)(int) = signal(SIGPIPE, SIG_IGN);
     struct tfl_process *p = sh(w, &e,
         "ls /proc/self/fd | wc -l; grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -d '\\n'; echo; readlink "
-        "/proc/self/fd/0; ps -o pgid= -p $$ | tr -d ' '",
+        "/proc/self/fd/0; cut -d' ' -f5 /proc/$$/stat",
         world_path(w, "log"));
     sigprocmask(SIG_SETMASK, &old, NULL);
     signal(SIGPIPE, was);
@@ -138,7 +138,8 @@ static void child_inherits_nothing(void **state)
     pid_t pid = tfl_process_pid(p);
     assert_true(world_until(w, &e.seen, 5000));
     char want[256];
-    snprintf(want, sizeof want, "4\nSigBlk:\t0000000000000000SigIgn:\t0000000000000000\n/dev/null\n%d\n", (int)pid);
+    snprintf(want, sizeof want, "4\nSigBlk:\t0000000000000000SigIgn:\t0000000000000000\n/dev/null\n%d\n",
+        (int)pid);
     char *log = world_read(w, "log");
     assert_string_equal(log, want);
     free(log);
@@ -149,7 +150,8 @@ static void stop_is_graceful_then_forced(void **state)
 {
     struct world *w = *state;
     struct exit_seen e = {0};
-    struct tfl_process *p = sh(w, &e, "trap 'exit 5' TERM; echo up; while :; do sleep 0.01; done", world_path(w, "log"));
+    struct tfl_process *p =
+        sh(w, &e, "trap 'exit 5' TERM; echo up; while :; do sleep 0.01; done", world_path(w, "log"));
     world_for(w, 200);
     world_ok(w, tfl_process_stop(p, SIGTERM, 5000), 3000);
     assert_true(e.seen && WIFEXITED(e.status) && WEXITSTATUS(e.status) == 5);
@@ -157,7 +159,8 @@ static void stop_is_graceful_then_forced(void **state)
     tfl_process_free(p);
 
     e = (struct exit_seen){0};
-    p = sh(w, &e, "trap '' TERM; (trap '' TERM; echo $$; exec sleep 60) & wait; wait; sleep 60", world_path(w, "log2"));
+    p = sh(w, &e, "trap '' TERM; (trap '' TERM; echo $$; exec sleep 60) & wait; wait; sleep 60",
+        world_path(w, "log2"));
     world_for(w, 200);
     int64_t t0 = tfl_now(w->loop);
     world_ok(w, tfl_process_stop(p, SIGTERM, 300), 3000);
@@ -246,7 +249,8 @@ static void full_disk_is_told_once(void **state)
     assert_non_null(strstr(tail.data, "line 5")); /* the end is still known */
     tfl_process_free(p);
 
-    getrlimit(RLIMIT_FSIZE, &old); /* a write that fails half-way: EFBIG is not "disk full" but is told as well */
+    getrlimit(
+        RLIMIT_FSIZE, &old); /* a write that fails half-way: EFBIG is not "disk full" but is told as well */
     small.rlim_max = old.rlim_max;
     void (*was)(int) = signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &small);
@@ -291,6 +295,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {T(names_what_cannot_be_started), T(captures_output_and_status),
         T(child_inherits_nothing), T(stop_is_graceful_then_forced), T(group_dies_with_its_leader),
-        T(endless_printer_is_bounded), T(full_disk_is_told_once), T(tail_keeps_whole_lines), T(environment_is_merged)};
+        T(endless_printer_is_bounded), T(full_disk_is_told_once), T(tail_keeps_whole_lines),
+        T(environment_is_merged)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
