@@ -1,7 +1,6 @@
 /* The small things of the process and host that Lua needs: terminal, files, signals, host pressure. */
 #include "base/fs.h"
 #include "base/log.h"
-#include "base/rng.h"
 #include "bindings/task.h"
 
 #include <dirent.h>
@@ -70,17 +69,6 @@ static int l_pid(lua_State *L)
 static int l_random(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)(randombytes_random() & 0x7fffffff));
-    return 1;
-}
-
-/* sys.draw(seed, name, n) → an integer of [0, n): the first of the stream `name` of the run's generator tree. */
-static int l_draw(lua_State *L)
-{
-    struct tfl_rng rng;
-    lua_Integer seed = luaL_checkinteger(L, 1), n = luaL_checkinteger(L, 3);
-    luaL_argcheck(L, n > 0, 3, "a count above 0 was expected");
-    tfl_rng_init(&rng, (uint64_t)seed, luaL_checkstring(L, 2));
-    lua_pushinteger(L, (lua_Integer)tfl_rng_below(&rng, (uint64_t)n));
     return 1;
 }
 
@@ -197,10 +185,9 @@ static int l_log_configure(lua_State *L)
 int tfl_open_sys(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"write", l_write}, {"isatty", l_isatty}, {"columns", l_columns},
-        {"exe", l_exe}, {"pid", l_pid}, {"random", l_random}, {"draw", l_draw}, {"stat", l_stat},
-        {"list", l_list}, {"read_file", l_read_file}, {"write_file", l_write_file},
-        {"loop_lag_ms", l_loop_lag_ms}, {"psi_full", l_psi_full}, {"log_configure", l_log_configure},
-        {NULL, NULL}};
+        {"exe", l_exe}, {"pid", l_pid}, {"random", l_random}, {"stat", l_stat}, {"list", l_list},
+        {"read_file", l_read_file}, {"write_file", l_write_file}, {"loop_lag_ms", l_loop_lag_ms},
+        {"psi_full", l_psi_full}, {"log_configure", l_log_configure}, {NULL, NULL}};
     luaL_newlib(L, functions);
     lua_pushliteral(L, TFL_VERSION);
     lua_setfield(L, -2, "version");

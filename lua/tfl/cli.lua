@@ -55,9 +55,14 @@ end
 
 local function parser()
     local p = argparse("tfl", "tfl: scenarios for multi-node blockchain networks. `tfl FILE.lua` is `tfl run FILE.lua`.")
-    p:help_max_width(96)
-    p:command_target "command"
-    local run = p:command("run", "run scenarios, one after the other")
+    p:add_help(false):help_max_width(96):command_target "command"
+    p:epilog "tfl help run, tfl help check: their options. tfl help env, exit, scenario: a screen each."
+    local by_name = {}
+    local function command(name, about)
+        by_name[name] = p:command(name, about):add_help(false)
+        return by_name[name]
+    end
+    local run = command("run", "run scenarios, one after the other")
     shared(run)
     run:option("--out", "folder for the evidence (default: a new one under the state folder)")
     run:flag("--keep", "keep the node data of runs that pass, too")
@@ -65,12 +70,12 @@ local function parser()
     run:option("--junit", "write JUnit XML to this file")
     run:flag("-q --quiet", "only the summary")
     run:option("--inconclusive", "count inconclusive as this"):choices { "fail", "pass" }
-    shared(p:command("check", "print the plan and what it would take to pass; start nothing"))
-    p:command("clean", "undo what dead runs left behind")
-    p:command("doctor", "tell what of this machine can be used")
-    p:command("version", "print the version")
-    p:command("help", "print help; topics: env, exit, scenario"):argument("topic", "topic"):args "?"
-    return p
+    shared(command("check", "print the plan and what it would take to pass; start nothing"))
+    command("clean", "undo what dead runs left behind")
+    command("doctor", "tell what of this machine can be used")
+    command("version", "print the version")
+    command("help", "print help on a command or topic"):argument("topic", "command or topic"):args "?"
+    return p, by_name
 end
 
 --- `tfl FILE …` means `tfl run FILE …`: any first word that is no command and no option.
@@ -78,7 +83,9 @@ local function parse(argv)
     local args = table.move(argv, 1, #argv, 1, {})
     if #args == 0 then args = { "help" } end
     if args[1] == "--version" then args = { "version" } end
-    if args[1] == "--help" or args[1] == "-h" then args = { "help" } end
+    for _, word in ipairs(args) do
+        if word == "--help" or word == "-h" then args = { "help", args[1] ~= word and args[1] or nil } end
+    end
     local known = false
     for _, name in ipairs(commands) do known = known or args[1] == name end
     if not known then
@@ -88,7 +95,8 @@ local function parse(argv)
         end
         table.insert(args, 1, "run")
     end
-    local ok, result = parser():pparse(args)
+    local p = parser()
+    local ok, result = p:pparse(args)
     if not ok then errors.usage("%s (tfl help tells more)", (result:gsub("^Error: ", ""))) end
     return result
 end
@@ -198,12 +206,17 @@ end
 
 local function help(args)
     if not args.topic then
-        say(1, parser():get_help() .. "\n")
+        say(1, (parser()):get_help() .. "\n")
         return 0
     end
     local topics = require "tfl.help"
+    local _, by_name = parser()
+    if by_name[args.topic] then
+        say(1, by_name[args.topic]:get_help() .. "\n")
+        return 0
+    end
     if not topics[args.topic] then
-        local names = {}
+        local names = table.move(commands, 1, #commands, 1, {})
         for name in pairs(topics) do names[#names + 1] = name end
         errors.usage("tfl help %s: there is no such topic%s", args.topic, suggest.hint(args.topic, names))
     end

@@ -81,9 +81,7 @@ function M.check_params(context, file)
         if not context.declared[name] then
             local names = {}
             for declared in pairs(context.declared) do names[#names + 1] = declared end
-            table.sort(names)
-            usage("-p %s: %s has no such parameter%s; it has %s", name, file, suggest.hint(name, names),
-                #names > 0 and table.concat(names, ", ") or "none")
+            usage("-p %s: %s has no such parameter%s", name, file, suggest.hint(name, names))
         end
     end
 end

@@ -11,7 +11,6 @@ local block_feed = require "tfl.core.block_feed"
 local host_watch = require "tfl.host_watch"
 local settle = require "tfl.settle"
 local summary = require "tfl.summary"
-local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 local topology = require "tfl.core.topology"
 local wait = require "tfl.core.wait"
@@ -89,7 +88,7 @@ end
 
 function Run:draw(name, n)
     self.draws = (self.draws or 0) + 1
-    return sys.draw(self.plan.seed, string.format("ctx/%s/%d", name, self.draws), n) + 1
+    return topology.draw { seed = self.plan.seed, name = string.format("ctx/%s/%d", name, self.draws), below = n } + 1
 end
 
 function Run:say(who, text)
@@ -308,8 +307,10 @@ function Run:teardown()
     for _, owner in ipairs(self.owners) do Run.cancel_tasks(owner) end
     self.host:stop()
     if self.feed then self.feed_figures = self:last_figures() self.feed:close() end
-    local ok, err = pcall(self.deployer.cleanup, self.deployer)
-    if not ok then self:problem("infra", type(err) == "table" and err or errors.new("internal", "%s", err)) end
+    for _, step in ipairs { function() self.deployer:cleanup() end, proc.guardian_bye } do
+        local ok, err = pcall(step)
+        if not ok then self:problem("infra", type(err) == "table" and err or errors.new("internal", "%s", err)) end
+    end
     for _, watcher in ipairs(self.watchers) do watcher:cancel() end
 end
 
@@ -373,7 +374,7 @@ function M.run(plan, ui)
         run.host = host_watch.start(run)
     end)
     if not started then
-        proc.guardian_bye()
+        pcall(proc.guardian_bye)
         run.record:close()
         error(err, 0)
     end

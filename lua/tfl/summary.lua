@@ -1,7 +1,6 @@
 --- summary.json: everything a run came to, as one table; and the parts of a plan that are worth keeping.
 local json = require "tfl.core.json"
 local task = require "tfl.core.task"
-local proc = require "tfl.core.proc"
 local verdict = require "tfl.verdict"
 
 local M = {}
@@ -103,7 +102,7 @@ local function first_error(run)
     return best
 end
 
---- Writes summary.json, closes the record, lets the guardian go.
+--- Writes summary.json and closes the record.
 ---@param run table
 ---@return table summary
 function M.finish(run)
@@ -138,7 +137,6 @@ function M.finish(run)
     end
     if overall == "pass" and not plan.keep then pcall(run.record.strip, run.record) end
     run.record:close()
-    proc.guardian_bye()
     return summary
 end
 
