@@ -80,10 +80,14 @@ static void acceptable(struct tfl_io *io, int events)
 int tfl_listener_start(struct tfl_loop *loop, struct tfl_listener *l, const struct tfl_addr *addr,
     void (*fn)(struct tfl_listener *, int, const struct tfl_addr *), struct tfl_error *err)
 {
-    if (tfl_listen(addr, &l->fd, &l->addr, err))
+    struct tfl_addr bound = {0};
+    int fd = -1;
+    if (tfl_listen(addr, &fd, &bound, err))
         return -1;
     l->loop = loop;
     l->fn = fn;
+    l->fd = fd;
+    l->addr = bound;
     if (tfl_io_start(loop, &l->io, l->fd, TFL_READ, acceptable, err)) {
         close(l->fd);
         return -1;

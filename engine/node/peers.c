@@ -217,9 +217,10 @@ void tfl_peers_free(struct tfl_peers *p)
         return;
     while (p->dials)
         refuse_dial(p->dials, "the node stops");
-    HASH_ITER(hh, p->table, peer, next)
-    {
-        HASH_DEL(p->table, peer);
+    peer = p->table;
+    HASH_CLEAR(hh, p->table); /* frees the table, not what is in it */
+    for (; peer; peer = next) {
+        next = peer->hh.next;
         tfl_framed_close(&peer->framed);
         free(peer);
     }
