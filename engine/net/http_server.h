@@ -34,7 +34,8 @@ struct tfl_http_server *tfl_http_server_new(
 const struct tfl_addr *tfl_http_server_addr(const struct tfl_http_server *s); /* with the real port */
 uint64_t tfl_http_server_requests(const struct tfl_http_server *s);    /* handed to the handler so far */
 unsigned tfl_http_server_connections(const struct tfl_http_server *s); /* open now */
-/* Ends all streams cleanly, closes all connections, calls `gone` of what was not answered. NULL-safe. */
+/* Ends all streams cleanly, closes all connections, calls `gone` of what was not answered. NULL-safe. Not from inside a
+ * handler. */
 void tfl_http_server_free(struct tfl_http_server *s);
 
 /* What was asked. The strings live as long as the request. */
