@@ -257,8 +257,8 @@ static void test_asker_on_a_fork_is_answered_from_where_it_left(void **state)
     struct bench b;
     struct tfl_wire_msg m;
     struct tfl_block chain[4], fork[2];
-    const uint8_t *data;
-    size_t len;
+    const uint8_t *data = NULL;
+    size_t len = 0;
     struct tfl_hash first;
     (void)state;
     setup_at(&b, 100, false);
