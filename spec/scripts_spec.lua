@@ -46,7 +46,7 @@ describe("scripts/run.sh", function()
         local result = run(dir, { "a b", "--json", "it's", "" })
         assert.equal(7, result.code, result.text)
         assert.equal("[a b][--json][it's][]one\n", result.out, result.text)
-        assert.truthy(result.err:find "building %(build/release%)", result.text)
+        assert.truthy(result.err:find "configuring %(build/release%)", result.text)
     end)
 
     it("is quick and silent the second time, by a symbolic link too", function()

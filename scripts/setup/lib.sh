@@ -94,8 +94,29 @@ apt-get install --no-install-recommends ${missing[*]#\?}" 2
     install_deb "${missing[@]}" || die "The packages could not be installed (see above): ${missing[*]#\?}" 3
 }
 
+# watch_build DIR LOG: runs ninja in DIR with its output in LOG; on a terminal its progress is one line, elsewhere a word when it takes
+# longer than a moment. (A dry run cannot tell whether there is work: it always finds the globbed folders to be checked.)
+watch_build() {
+    local dir=$1 log=$2 pid turn
+    ninja -C "$dir" -k 0 >"$log" 2>&1 </dev/null &
+    pid=$!
+    # shellcheck disable=SC2064 # the pid of now
+    trap "kill $pid 2>/dev/null; exit 130" INT TERM # a shell's background program does not hear Ctrl-C itself
+    for ((turn = 0; turn == 0 || $(jobs -rp | wc -l) > 0; turn++)); do
+        if [ -t 2 ] && [ $turn -gt 10 ]; then
+            printf '\r%-79.79s' "${dir##*/}: $(tail -n 1 "$log")" >&2
+        elif [ $turn = 10 ]; then
+            say "building (build/${dir##*/})"
+        fi
+        sleep 0.05
+    done
+    [ ! -t 2 ] || [ $turn -le 10 ] || printf '\r%79s\r' '' >&2
+    trap - INT TERM
+    wait "$pid"
+}
+
 # build PRESET [-DNAME=VALUE…]: configures when that was never done or the presets changed (ninja sees all other changes itself), and
-# builds. Silent when up to date; on a terminal ninja's own progress; else its whole output when it fails. One build at a time.
+# builds. Silent when up to date; a failure is shown in full. One build of a preset at a time.
 build() {
     local preset=$1 dir=$root/build/$1 log lock
     shift
@@ -108,23 +129,16 @@ build() {
         mkdir -p "$dir"
     fi
     if [ ! -f "$dir/build.ninja" ] || [ "$root/CMakePresets.json" -nt "$dir/.configured" ] || [ "$*" != "$(cat "$dir/.configured")" ]; then
+        say "configuring (build/$preset)"
         (cd "$root" && cmake --preset "$preset" "$@") >"$log" 2>&1 {lock}>&- || {
             cat "$log" >&2
             die "CMake could not configure build/$preset (its output is above)."
         }
         printf '%s\n' "$*" >"$dir/.configured"
     fi
-    if ninja -C "$dir" -n 2>/dev/null | grep -q 'no work to do'; then
-        :
-    elif [ -t 2 ]; then
-        say "building (build/$preset)"
-        ninja -C "$dir" >&2 {lock}>&- || die "The build of build/$preset failed (see above)."
-    else
-        say "building (build/$preset)"
-        ninja -C "$dir" -k 0 >"$log" 2>&1 {lock}>&- || {
-            grep -v '^\[[0-9]*/[0-9]*\] ' "$log" >&2 || true
-            die "The build of build/$preset failed (its output is above, all of it in build/$preset/build.log)."
-        }
-    fi
+    watch_build "$dir" "$log" {lock}>&- || {
+        grep -v '^\[[0-9]*/[0-9]*\] ' "$log" >&2 || true
+        die "The build of build/$preset failed (its output is above, all of it in build/$preset/build.log)."
+    }
     exec {lock}>&-
 }
