@@ -44,13 +44,14 @@ void tfl_local_unref(struct tfl_local *local)
 {
     if (--local->refs)
         return;
-    struct node *node, *tmp;
-    HASH_ITER(hh, local->nodes, node, tmp)
-    {
-        HASH_DEL(local->nodes, node);
+    struct node *node = local->nodes;
+    HASH_CLEAR(hh, local->nodes); /* the table goes, the chain of its members stays */
+    while (node) {
+        struct node *next = node->hh.next;
         tfl_node_spec_done(&node->spec);
         free(node->tail);
         free(node);
+        node = next;
     }
     free(local->run_id);
     free(local);
@@ -74,19 +75,16 @@ void tfl_local_free(struct tfl_local *local)
 {
     if (!local)
         return;
-    struct node *node, *tmp;
     local->closing = local->freed = true;
     tfl_defer_stop(local->config.loop, &local->pump);
-    HASH_ITER(hh, local->nodes, node, tmp)
-    {
+    for (struct node *node = local->nodes; node; node = node->hh.next) {
         tfl_local_drop_verbs(node);
-        bool ran = node->process;
+        if (!node->process)
+            continue;
         tfl_process_free(node->process);
         node->process = NULL;
-        if (ran) {
-            ledger_done(node);
-            node->state = TFL_NODE_STOPPED;
-        }
+        node->state = TFL_NODE_STOPPED;
+        ledger_done(node);
     }
     tfl_local_end_exits(local);
     tfl_ports_free(local->ports);

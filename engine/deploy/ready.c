@@ -178,6 +178,7 @@ static void too_late(struct tfl_timer *timer)
         else if (others++ < OTHERS_SHOWN)
             tfl_buf_addf(&names, "%s%s", names.len ? ", " : "", probe->client->name);
     }
+    TFL_ASSERT(first); /* when all are ready the deadline is off */
     struct tfl_error err;
     if (others)
         tfl_buf_addf(&text, "%zu of %zu nodes are not ready (also %s%s): ", others + 1, ready->n, names.data,

@@ -39,8 +39,8 @@ static void append(struct tfl_loop *loop, const char *run_dir, const char *type,
         last != '\n')
         tfl_buf_adds(&text, "\n");
     if (head && json_object_object_get_ex(head, "started_unix_ms", &started)) {
-        double ms = (double)(tfl_wall_now(loop) / TFL_MS - json_object_get_int64(started));
-        json_object_object_add(line, "t", json_object_new_double(ms / 1000));
+        int64_t ms = tfl_wall_now(loop) / TFL_MS - json_object_get_int64(started);
+        json_object_object_add(line, "t", json_object_new_double((double)ms / 1000));
     }
     json_object_object_add(line, "type", json_object_new_string(type));
     json_object_object_foreach(fields, key, value)

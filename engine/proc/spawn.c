@@ -38,12 +38,17 @@ static void child_fail(int fd, int at)
     _exit(127);
 }
 
-static void child_signals(void)
+/* A detached one is deaf from its first instruction on to what a terminal or an init sends to all. */
+static void child_signals(bool detached)
 {
+    static const int deaf_to[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigset_t none;
     for (int signum = 1; signum < NSIG; signum++)
         sigaction(signum, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    for (size_t i = 0; detached && i < TFL_LEN(deaf_to); i++)
+        sigaction(deaf_to[i], &action, NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -97,7 +102,7 @@ __attribute__((no_sanitize("address", "undefined"))) static int child_main(void 
         if (getppid() != plan->parent) /* tfl died before the line above: no signal will come */
             _exit(127);
     }
-    child_signals();
+    child_signals(spawn->detached);
     if (child_fds(plan, &status_fd))
         child_fail(status_fd, AT_SETUP);
     if (spawn->cwd && chdir(spawn->cwd))

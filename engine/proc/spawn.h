@@ -8,19 +8,19 @@
 
 /* Starting a program. The only place that makes processes. */
 struct tfl_spawn {
-    const char *const
-        *argv; /* argv[0] is the program: with a slash relative to tfl's own folder, else from PATH */
-    const char *const *env; /* "KEY=value" …, NULL-terminated; NULL: tfl's own */
-    const char *cwd;        /* NULL: tfl's own */
-    int in, out, error;     /* descriptors that become 0, 1, 2; -1: /dev/null */
-    const int *keep;        /* n_keep further ones that become 3, 4, …; all others are closed */
-    size_t n_keep;          /* at most TFL_SPAWN_KEEP_MAX */
-    bool
-        detached; /* false: a process group of its own, and SIGKILL when tfl dies. true: a session of its own, outlives tfl */
+    const char *const *argv; /* the program: with a slash, relative to tfl's own folder, else from PATH */
+    const char *const *env;  /* "KEY=value" …, NULL-terminated; NULL: tfl's own */
+    const char *cwd;         /* NULL: tfl's own */
+    int in, out, error;      /* descriptors that become 0, 1, 2; -1: /dev/null */
+    const int *keep;         /* n_keep further ones that become 3, 4, …; all others are closed */
+    size_t n_keep;           /* at most TFL_SPAWN_KEEP_MAX */
+    /* false: a process group of its own, and SIGKILL when tfl dies. true: a session of its own that outlives tfl and is
+     * born deaf to SIGINT, SIGTERM, SIGHUP and SIGQUIT. */
+    bool detached;
 };
 enum { TFL_SPAWN_KEEP_MAX = 4 };
 
-/* Starts the program with no signal blocked or ignored; pid is a child to be reaped by the caller. Returns when the
+/* Starts the program with no signal blocked, and (unless detached) none ignored; pid is a child to be reaped by the caller. Returns when the
  * program runs: what exec says (missing, not executable, wrong format, no such folder) is an error TFL_E_SPAWN that
  * names program and reason, and leaves no child behind. Takes about a millisecond, whatever the size of tfl. */
 int tfl_spawn(const struct tfl_spawn *spawn, pid_t *pid, struct tfl_error *err);

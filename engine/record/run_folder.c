@@ -70,7 +70,7 @@ int tfl_run_folder_make(
     static const char *const good = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     char clean[NAME_LEN + 1];
     size_t n = 0;
-    for (; name[n] && n < NAME_LEN; n++)
+    for (; n < NAME_LEN && name[n]; n++)
         clean[n] = strchr(good, name[n]) && (n || name[n] != '.') ? name[n] : '-';
     clean[n] = '\0';
     if (tfl_mkdir_p(parent, 0755, err))
@@ -173,16 +173,18 @@ static int newest_first(const void *pa, const void *pb)
 static bool old_run(struct old_run *run, const char *parent, const char *name)
 {
     struct stat st;
-    TFL_FREE char *path = tfl_sprintf("%s/%s", parent, name);
-    if (name[0] == '.' || lstat(path, &st) || !S_ISDIR(st.st_mode))
+    if (name[0] == '.')
         return false;
-    TFL_CLOSE int marker = open_marker(path);
-    if (marker < 0 || fstat(marker, &st) || !S_ISREG(st.st_mode) || st.st_size > 0)
-        return false;
-    *run = (struct old_run){.path = path, .marker = marker, .made = st.st_mtim};
-    path = NULL;
-    marker = -1;
-    return true;
+    run->path = tfl_sprintf("%s/%s", parent, name);
+    run->marker = lstat(run->path, &st) || !S_ISDIR(st.st_mode) ? -1 : open_marker(run->path);
+    if (run->marker >= 0 && !fstat(run->marker, &st) && S_ISREG(st.st_mode) && st.st_size == 0) {
+        run->made = st.st_mtim;
+        return true;
+    }
+    if (run->marker >= 0)
+        close(run->marker);
+    free(run->path);
+    return false;
 }
 
 int tfl_run_folder_prune(const char *parent, int keep)
