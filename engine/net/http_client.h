@@ -44,7 +44,7 @@ struct tfl_http_call {
 };
 
 /* One request. It succeeds when a complete answer is there, whatever its status. Else it fails with TFL_E_CONNECT
- * (refused, reset, unreachable), TFL_E_TIMEOUT, TFL_E_TOO_LARGE, TFL_E_BAD_REPLY (not HTTP, cut short), or TFL_E_USAGE
+ * (refused, reset, unreachable, cut short), TFL_E_TIMEOUT, TFL_E_TOO_LARGE, TFL_E_BAD_REPLY (not HTTP), or TFL_E_USAGE
  * (a URL that is not one); err.node is `who`. */
 struct tfl_http_op {
     struct tfl_op op;

@@ -195,6 +195,9 @@ void tfl_transfer_error(struct transfer *t, struct tfl_error *err)
     long os_errno = 0;
     reason(t, why, sizeof why);
     curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os_errno);
+    bool lost = t->result == CURLE_SEND_ERROR || (t->result == CURLE_RECV_ERROR && os_errno);
+    bool not_http = (t->header_bytes && !lost) || t->result == CURLE_UNSUPPORTED_PROTOCOL ||
+                    t->result == CURLE_WEIRD_SERVER_REPLY;
     if (t->result == CURLE_FILESIZE_EXCEEDED) {
         t->too_large = "body";
         t->bound = t->max_body;
@@ -213,11 +216,10 @@ void tfl_transfer_error(struct transfer *t, struct tfl_error *err)
     } else if (t->result == CURLE_URL_MALFORMAT) {
         code = TFL_E_USAGE;
         snprintf(what, sizeof what, "%s: not a URL (%s)", at, why);
-    } else if (t->header_bytes && t->result != CURLE_SEND_ERROR &&
-               !(t->result == CURLE_RECV_ERROR && os_errno)) {
-        code = TFL_E_BAD_REPLY;
-        snprintf(what, sizeof what, "the answer on %s is cut short or not HTTP (%s)", at, why);
-    } else if (t->result == CURLE_UNSUPPORTED_PROTOCOL || t->result == CURLE_WEIRD_SERVER_REPLY) {
+    } else if (t->result == CURLE_PARTIAL_FILE) { /* nodes die in mid-answer */
+        snprintf(what, sizeof what, "the connection ended within the answer on %s (after %zu bytes)", at,
+            t->body_bytes);
+    } else if (not_http) {
         code = TFL_E_BAD_REPLY;
         snprintf(what, sizeof what, "the answer on %s is not HTTP (%s)", at, why);
     } else {

@@ -277,7 +277,6 @@ static void names_garbage(void **state)
     struct world *w = *state;
     static const char *const garbage[] = {
         "\x01\x02\x03 what is this\n\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: nonsense\r\n\r\nabc",
         "HTTP/9.9 abc\r\n\r\n",
@@ -304,6 +303,19 @@ static void names_a_reset(void **state)
     w->server = fake_listen(w->loop, 0, resets, w);
     start(w, (struct tfl_http_call){0});
     fails(w, TFL_E_CONNECT, "(last: connection reset by peer)");
+}
+
+static void names_an_answer_cut_short(void **state)
+{
+    struct world *w = *state;
+    w->server = fake_listen(w->loop, 0, say, w);
+    canned = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc";
+    start(w, (struct tfl_http_call){0});
+    fails(w, TFL_E_CONNECT, "within the answer");
+    tfl_op_free(&w->op->op);
+    canned = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+    start(w, (struct tfl_http_call){0});
+    fails(w, TFL_E_CONNECT, "(after 3 bytes)");
 }
 
 static void refuses_what_is_no_url(void **state)
@@ -531,6 +543,7 @@ int main(void)
         SPEC(refuses_endless_headers),
         SPEC(names_garbage),
         SPEC(names_a_reset),
+        SPEC(names_an_answer_cut_short),
         SPEC(refuses_what_is_no_url),
         SPEC(is_cancelled_and_freed_at_any_time),
         SPEC(streams_in_order_and_in_slices),
