@@ -270,7 +270,7 @@ int tfl_local_spawn(struct node *node, struct tfl_error *err)
     struct json_object *fields = json_object_new_object();
     double seconds = (double)(tfl_now(node->local->config.loop) - t0) / (double)TFL_S;
     json_object_object_add(fields, "pid", json_object_new_int64(pid));
-    json_object_object_add(fields, "seconds", json_object_new_double(seconds));
+    json_object_object_add(fields, "seconds", tfl_event_seconds(seconds));
     tfl_local_emit(node->local, "node_started", node, fields);
     return 0;
 }

@@ -156,7 +156,7 @@ static void node_ready(void *arg, const char *name, double seconds, int peers)
 {
     const struct node *node = tfl_local_find(arg, name);
     struct json_object *fields = json_object_new_object();
-    json_object_object_add(fields, "seconds", json_object_new_double(seconds));
+    json_object_object_add(fields, "seconds", tfl_event_seconds(seconds));
     json_object_object_add(fields, "peers", json_object_new_int(peers));
     tfl_local_emit(arg, "node_ready", node, fields);
 }

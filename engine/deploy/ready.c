@@ -92,7 +92,7 @@ static void remember(struct probe *probe, const char *msg)
     size_t n = strlen(probe->client->name);
     if (!strncmp(msg, probe->client->name, n) && !strncmp(msg + n, ": ", 2))
         msg += n + 2;
-    snprintf(probe->last, sizeof probe->last, "%s", msg);
+    snprintf(probe->last, sizeof probe->last, "%.*s", LAST_LEN - 1, msg);
 }
 
 static void answered(struct tfl_op *op)

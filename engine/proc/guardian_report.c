@@ -1,6 +1,7 @@
 #include "proc/guardian_report.h"
 
 #include "base/buf.h"
+#include "base/event_sink.h"
 #include "base/fs.h"
 
 #include <fcntl.h>
@@ -40,14 +41,15 @@ static void append(struct tfl_loop *loop, const char *run_dir, const char *type,
         tfl_buf_adds(&text, "\n");
     if (head && json_object_object_get_ex(head, "started_unix_ms", &started)) {
         int64_t ms = tfl_wall_now(loop) / TFL_MS - json_object_get_int64(started);
-        json_object_object_add(line, "t", json_object_new_double((double)ms / 1000));
+        json_object_object_add(line, "t", tfl_event_seconds((double)ms / 1000));
     }
     json_object_object_add(line, "type", json_object_new_string(type));
     json_object_object_foreach(fields, key, value)
     {
         json_object_object_add(line, key, json_object_get(value));
     }
-    tfl_buf_addf(&text, "%s\n", json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN));
+    tfl_buf_addf(&text, "%s\n",
+        json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     if (fd >= 0 && write(fd, text.data, text.len) < 0)
         fputs("tfl: the guardian cannot write events.jsonl\n", stderr);
     json_object_put(line);
@@ -58,7 +60,7 @@ static void append(struct tfl_loop *loop, const char *run_dir, const char *type,
 void tfl_guardian_report_silence(struct tfl_loop *loop, const char *run_dir, int silent_ms)
 {
     struct json_object *fields = json_object_new_object();
-    json_object_object_add(fields, "silent_s", json_object_new_double(silent_ms / 1000.0));
+    json_object_object_add(fields, "silent_s", tfl_event_seconds(silent_ms / 1000.0));
     append(loop, run_dir, "heartbeat_lost", fields);
 }
 
