@@ -172,6 +172,7 @@ static int l_decode(lua_State *L)
 int tfl_open_json(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"encode", l_encode}, {"decode", l_decode}, {NULL, NULL}};
+    json_c_set_serialization_double_format("%.15g", JSON_C_OPTION_GLOBAL); /* 0.1 stays 0.1 */
     luaL_newlib(L, functions);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "null");

@@ -75,7 +75,7 @@ describe("nodes", function()
             .. ":expect_consensus_liveness()")
         local result = nodes.run(file, { node = node, "-p", "x=1" })
         assert.equal(2, result.code, "an unknown parameter is refused\n" .. result.text)
-        result = nodes.run(file, { node = node, timeout = 90 })
+        result = nodes.run(file, { node = node, env = { TFL_READY_SECONDS = "3" } })
         assert_verdict(result, "infra", 3)
         assert.equal("not_ready", result.summary.error.code, result.text)
         assert.truthy(result.summary.error.message:find "node%-[01]", result.text)
@@ -96,12 +96,12 @@ end)
 describe("safety", function()
     -- two fake nodes, each sure of a final block of its own at height 1
     local function fake_chain(mark)
-        local genesis, one = ("0"):rep(64), mark:rep(64)
+        local zeros, genesis, one = ("0"):rep(64), "GENESIS", mark:rep(64)
         local proof = ('"proof_of_leadership":{"proof":"%s","entropy_contribution":"%s","leader_key":"%s","voucher_cm":"%s"}')
-            :format(("0"):rep(256), genesis, genesis, genesis)
+            :format(("0"):rep(256), zeros, zeros, zeros)
         local function block(id, parent, slot)
             return ('{"header":{"id":"%s","parent_block":"%s","slot":%d,"block_root":"%s",%s},"transactions":[]}'):format(
-                id, parent, slot, genesis, proof)
+                id, parent, slot, zeros, proof)
         end
         local info = ('{"cryptarchia_info":{"lib":"%s","lib_slot":1,"tip":"%s","slot":1,"height":1},"mode":{"Started":"Online"}}')
             :format(one, one)
@@ -125,9 +125,12 @@ describe("safety", function()
         local a, b = support.write("a.txt", fake_chain "a"), support.write("b.txt", fake_chain "b")
         local fake = support.write("bin/fake", ([[#!/bin/sh
 case "$PWD" in
-*/node-0) export FAKE_MODE=script=%s ;;
-*) export FAKE_MODE=script=%s ;;
+*/node-0) template=%s ;;
+*) template=%s ;;
 esac
+genesis=$(sed -n 's/.*"genesis_id": *"\([0-9a-f]*\)".*/\1/p' ../../plan.json)
+sed "s/GENESIS/$genesis/g" "$template" >script.txt
+export FAKE_MODE=script=$PWD/script.txt
 exec %s "$@"
 ]]):format(a, b, support.fake_node()))
         os.execute("chmod +x " .. fake)

@@ -78,6 +78,7 @@ local function nodes_detail(run, figures)
             name = node.name, height = view.height or json.null, lib = view.lib_height or json.null,
             tip = view.tip, peers = node.degree, pid = run.pids[node.name] or json.null,
             log = spec and spec.log or json.null, exit = exit and exit.status or json.null,
+            crashed = exit and not exit.asked or nil,
         }
     end
     return list

@@ -46,9 +46,9 @@ local function nodes(s, out)
     local cells = {}
     for i, node in ipairs(s.nodes_detail) do
         if i > 12 then break end
-        local height = type(node.height) == "number" and "h" .. node.height or "h?"
-        cells[i] = string.format("%s  %s  tip %s  peers %d%s", node.name, height, (node.tip or "?"):sub(1, 4), node.peers or 0,
-            type(node.exit) == "string" and "  " .. node.exit or "")
+        local height = (node.tip or "") ~= "" and "h" .. node.height or "h?"
+        cells[i] = string.format("%s  %s  tip %-4s  peers %d%s", node.name, height, (node.tip or ""):sub(1, 4), node.peers or 0,
+            node.crashed and "  " .. node.exit or "")
     end
     for i = 1, #cells, 2 do out[#out + 1] = "      " .. pad(cells[i], 40) .. (cells[i + 1] or "") end
     if #s.nodes_detail > 12 then out[#out + 1] = string.format("      … %d more nodes", #s.nodes_detail - 12) end
@@ -71,7 +71,7 @@ function M.summary(s, colour)
     local width = 18
     for _, e in ipairs(s.expectations) do width = math.max(width, math.min(30, #e.name)) end
     for _, problem in ipairs(s.problems) do
-        out[#out + 1] = string.format("  %s %s %s", paint("✗", "fail", colour), pad(problem.code, width + 2),
+        out[#out + 1] = string.format("  %s %s %s", paint("✗", "fail", colour), pad(problem.code, width + 1),
             indent(problem.message, 6))
     end
     for _, e in ipairs(s.expectations) do
@@ -79,12 +79,12 @@ function M.summary(s, colour)
         if e.verdict == "inconclusive" and e.code == "inconclusive" then code = "inconclusive: " end
         if e.message:sub(1, #e.code) == e.code then code = "" end
         out[#out + 1] = (string.format("  %s %s %s%s", paint(marks[e.verdict] or "?", e.verdict, colour),
-            pad(M.clean(e.name), width + 2), code, indent(e.message, 6)):gsub("%s+$", ""))
+            pad(M.clean(e.name), width + 1), code, indent(e.message, 6)):gsub("%s+$", ""))
     end
     if s.verdict ~= "pass" then nodes(s, out) end
-    out[#out + 1] = "    " .. pad("phases", width + 3) .. phases(s)
+    out[#out + 1] = "    " .. pad("phases", width + 1) .. phases(s)
     if s.host and s.host.loop_lag_ms and s.verdict ~= "pass" then
-        out[#out + 1] = "    " .. pad("host", width + 3) .. string.format("loop late by up to %.1fms%s", s.host.loop_lag_ms,
+        out[#out + 1] = "    " .. pad("host", width + 1) .. string.format("loop late by up to %.1fms%s", s.host.loop_lag_ms,
             s.host.psi_full and string.format(", all tasks stalled %.1f%% of the time", 100 * s.host.psi_full) or "")
     end
     out[#out + 1] = "  evidence  " .. home(s.dir)

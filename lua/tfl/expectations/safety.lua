@@ -12,6 +12,11 @@ function M.new()
     return setmetatable({ name = "safety" }, Safety)
 end
 
+--- A broken chain stays broken: the rest of the window cannot mend it.
+function Safety:check_during_capture(ctx)
+    if #ctx.run.feed:stats().findings > 0 then ctx.run:end_capture "unsafe" end
+end
+
 function Safety:evaluate(ctx)
     local run = ctx.run
     local figures = run:figures(run.s0 or 0, run.s1 or 0)

@@ -1,96 +1,4 @@
-#include "net/http_client.h"
-
-#include "../../support/fake_http.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <sys/un.h>
-
-#include <cmocka.h>
-
-/* Each spec: a real server on the same loop, a request, and what becomes of it. */
-struct world {
-    struct tfl_loop *loop;
-    struct tfl_http *http;
-    struct fake_server *server;
-    struct tfl_http_op *op;
-    struct tfl_timer timer;
-    struct fake_conn *conn;
-    bool over, headers;
-    size_t got;
-    int slices;
-    uint64_t sum;
-    char path[256], method[16], body[256];
-};
-
-static int setup(void **state)
-{
-    struct world *w = tfl_alloc(sizeof *w);
-    w->loop = tfl_loop_new(NULL);
-    w->http = tfl_http_new(w->loop, NULL);
-    assert_non_null(w->http);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    tfl_timer_stop(w->loop, &w->timer);
-    if (w->op)
-        tfl_op_free(&w->op->op);
-    assert_int_equal(tfl_http_active(w->http), 0);
-    tfl_http_free(w->http);
-    fake_free(w->server);
-    tfl_loop_free(w->loop);
-    free(w);
-    return 0;
-}
-
-static void done(struct tfl_op *op)
-{
-    ((struct world *)op->owner)->over = true;
-}
-
-static void start(struct world *w, struct tfl_http_call call)
-{
-    char url[128];
-    snprintf(url, sizeof url, "%s/cryptarchia/info", w->server->url);
-    call.url = call.url ? call.url : url;
-    call.who = "node-2";
-    call.arg = w;
-    w->over = false;
-    w->op = tfl_http_start(w->http, &call);
-    w->op->op.owner = w;
-    w->op->op.done = done;
-    assert_int_not_equal(w->op->op.state, TFL_OP_DONE); /* never inside the call */
-}
-
-static void finish(struct world *w)
-{
-    assert_true(fake_run(w->loop, &w->over, 8000));
-}
-
-static void fails(struct world *w, enum tfl_code code, const char *text)
-{
-    finish(w);
-    assert_true(w->op->op.failed);
-    if (!strstr(w->op->op.err.msg, text) || w->op->op.err.code != code)
-        fail_msg("%s: %s, wanted %s: %s", tfl_code_string(w->op->op.err.code), w->op->op.err.msg,
-            tfl_code_string(code), text);
-    assert_string_equal(w->op->op.err.node, "node-2");
-    assert_non_null(strstr(w->op->op.err.msg, "node-2: "));
-}
-
-static void answer(struct fake_conn *c, const char *method, const char *path, const char *body)
-{
-    struct world *w = c->server->arg;
-    snprintf(w->path, sizeof w->path, "%s", path);
-    snprintf(w->method, sizeof w->method, "%s", method);
-    snprintf(w->body, sizeof w->body, "%s", body);
-    fake_reply(c, 201, "text/plain; charset=x", "hello");
-}
+#include "http_client_world.h"
 
 static void gives_the_answer_and_keeps_the_connection(void **state)
 {
@@ -165,30 +73,6 @@ static void gives_up_on_a_server_that_never_answers(void **state)
     assert_in_range((tfl_now(w->loop) - begin) / TFL_MS, 150, 1000);
 }
 
-static void drip(struct tfl_timer *timer)
-{
-    struct world *w = TFL_CONTAINER(timer, struct world, timer);
-    if (!w->conn)
-        return;
-    fake_raws(w->conn, "x");
-    tfl_timer_start(w->loop, timer, tfl_now(w->loop) + 20 * TFL_MS, drip);
-}
-
-static void forget(struct fake_conn *c)
-{
-    struct world *w = c->server->arg;
-    w->conn = NULL;
-}
-
-static void slow(struct fake_conn *c, const char *method, const char *path, const char *body)
-{
-    struct world *w = c->server->arg;
-    (void)method, (void)path, (void)body;
-    w->conn = c;
-    fake_raws(c, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
-    drip(&w->timer);
-}
-
 static void gives_up_on_a_byte_at_a_time(void **state)
 {
     struct world *w = *state;
@@ -198,7 +82,6 @@ static void gives_up_on_a_byte_at_a_time(void **state)
     fails(w, TFL_E_TIMEOUT, "within 200ms (last: an answer of");
 }
 
-static const char *canned;
 static void say(struct fake_conn *c, const char *method, const char *path, const char *body)
 {
     (void)method, (void)path, (void)body;
@@ -213,28 +96,6 @@ static void refuses_a_declared_gigabyte(void **state)
     w->server = fake_listen(w->loop, 0, say, w);
     start(w, (struct tfl_http_call){.max_body = 1000});
     fails(w, TFL_E_TOO_LARGE, "has a body of more than 1000 bytes");
-}
-
-static void pour(struct tfl_timer *timer)
-{
-    struct world *w = TFL_CONTAINER(timer, struct world, timer);
-    static char chunk[65536];
-    if (!w->conn)
-        return;
-    memset(chunk, 'x', sizeof chunk);
-    if (w->conn->out.len < 1u << 20)
-        fake_raw(w->conn, chunk, sizeof chunk);
-    w->got += sizeof chunk;
-    tfl_timer_start(w->loop, timer, tfl_now(w->loop), pour);
-}
-
-static void endless(struct fake_conn *c, const char *method, const char *path, const char *body)
-{
-    struct world *w = c->server->arg;
-    (void)method, (void)path, (void)body;
-    w->conn = c;
-    fake_raws(c, canned);
-    pour(&w->timer);
 }
 
 static void refuses_an_endless_body(void **state)
@@ -332,168 +193,6 @@ static void refuses_what_is_no_url(void **state)
     }
 }
 
-static void is_cancelled_and_freed_at_any_time(void **state)
-{
-    struct world *w = *state;
-    w->server = fake_listen(w->loop, 0, slow, w);
-    w->server->on_close = forget;
-    bool never = false;
-    for (int i = 0; i < 12; i++) {
-        start(w, (struct tfl_http_call){0});
-        fake_run(w->loop, &never, i);
-        if (i % 2) {
-            tfl_op_cancel(&w->op->op);
-            finish(w);
-            assert_int_equal(w->op->op.err.code, TFL_E_CANCELLED);
-        }
-        tfl_op_free(&w->op->op);
-        w->op = NULL;
-        assert_int_equal(tfl_http_active(w->http), 0);
-    }
-}
-
-static void add_up(struct tfl_http_op *op, const char *data, size_t n)
-{
-    struct world *w = op->arg;
-    assert_true(w->headers);
-    assert_true(n > 0 && n <= TFL_HTTP_SLICE);
-    for (size_t i = 0; i < n; i++)
-        w->sum = w->sum * 31 + (unsigned char)data[i];
-    w->got += n;
-    w->slices++;
-}
-
-static void note_headers(struct tfl_http_op *op)
-{
-    struct world *w = op->arg;
-    assert_false(w->headers);
-    assert_int_equal(op->status, 200);
-    w->headers = true;
-}
-
-static char *big;
-static void stream_big(struct fake_conn *c, const char *method, const char *path, const char *body)
-{
-    (void)method, (void)path, (void)body;
-    fake_stream_start(c);
-    fake_stream_send(c, big);
-    fake_stream_end(c);
-}
-
-static uint64_t make_big(size_t n)
-{
-    uint64_t sum = 0;
-    big = tfl_alloc(n + 1);
-    for (size_t i = 0; i < n; i++) {
-        big[i] = (char)('a' + i * i % 23);
-        sum = sum * 31 + (unsigned char)big[i];
-    }
-    return sum;
-}
-
-static void streams_in_order_and_in_slices(void **state)
-{
-    struct world *w = *state;
-    uint64_t sum = make_big(700001);
-    w->server = fake_listen(w->loop, 0, stream_big, w);
-    start(w, (struct tfl_http_call){.on_data = add_up, .on_headers = note_headers, .timeout_ms = -1});
-    finish(w);
-    assert_false(w->op->op.failed);
-    assert_int_equal(w->got, 700001);
-    assert_true(w->sum == sum);
-    free(big);
-}
-
-static void pause_each(struct tfl_http_op *op, const char *data, size_t n)
-{
-    add_up(op, data, n);
-    tfl_http_hold(op);
-}
-
-static void resume_later(struct tfl_timer *timer)
-{
-    struct world *w = TFL_CONTAINER(timer, struct world, timer);
-    if (w->over)
-        return;
-    tfl_http_unhold(w->op);
-    tfl_timer_start(w->loop, timer, tfl_now(w->loop) + 3 * TFL_MS, resume_later);
-}
-
-static void holds_a_paused_stream_up(void **state)
-{
-    struct world *w = *state;
-    bool never = false;
-    size_t size = 12u << 20; /* more than sockets hold */
-    uint64_t sum = make_big(size);
-    w->server = fake_listen(w->loop, 0, stream_big, w);
-    start(w, (struct tfl_http_call){.on_data = pause_each, .on_headers = note_headers});
-    fake_run(w->loop, &never, 300);
-    assert_int_equal(w->slices, 1);
-    assert_non_null(w->server->conns);
-    assert_true(w->server->conns->out.len > 1u << 20); /* the sender is held up, nothing piles up here */
-    resume_later(&w->timer);
-    assert_true(fake_run(w->loop, &w->over, 60000));
-    assert_int_equal(w->got, size);
-    assert_true(w->sum == sum);
-    free(big);
-}
-
-static void free_in_data(struct tfl_http_op *op, const char *data, size_t n)
-{
-    struct world *w = op->arg;
-    (void)data, (void)n;
-    tfl_op_free(&op->op);
-    w->op = NULL;
-    w->over = true;
-}
-
-static void cancel_in_headers(struct tfl_http_op *op)
-{
-    tfl_op_cancel(&op->op);
-}
-
-static void may_be_freed_inside_its_callbacks(void **state)
-{
-    struct world *w = *state;
-    make_big(100000);
-    w->server = fake_listen(w->loop, 0, stream_big, w);
-    start(w, (struct tfl_http_call){.on_data = free_in_data});
-    finish(w);
-    assert_null(w->op);
-    start(w, (struct tfl_http_call){.on_data = add_up, .on_headers = cancel_in_headers});
-    finish(w);
-    assert_int_equal(w->op->op.err.code, TFL_E_CANCELLED);
-    assert_int_equal(w->slices, 0);
-    free(big);
-}
-
-static void bounds_a_stream(void **state)
-{
-    struct world *w = *state;
-    canned = "HTTP/1.1 200 OK\r\n\r\n";
-    w->server = fake_listen(w->loop, 0, endless, w);
-    w->server->on_close = forget;
-    start(w, (struct tfl_http_call){.on_data = add_up, .on_headers = note_headers, .max_body = 300000});
-    fails(w, TFL_E_TOO_LARGE, "body of more than 300000 bytes");
-}
-
-static void hundreds_at_once(void **state)
-{
-    struct world *w = *state;
-    static struct tfl_http_op *ops[300];
-    bool never = false;
-    w->server = fake_listen(w->loop, 0, answer, w);
-    for (size_t i = 0; i < TFL_LEN(ops); i++)
-        ops[i] = tfl_http_start(w->http, &(struct tfl_http_call){.url = w->server->url});
-    for (int i = 0; i < 100 && tfl_http_active(w->http); i++)
-        fake_run(w->loop, &never, 20);
-    for (size_t i = 0; i < TFL_LEN(ops); i++) {
-        assert_int_equal(ops[i]->op.state, TFL_OP_DONE);
-        assert_int_equal(ops[i]->status, 201);
-        tfl_op_free(&ops[i]->op);
-    }
-}
-
 static void answers_over_a_unix_socket(void **state)
 {
     struct world *w = *state;
@@ -545,12 +244,6 @@ int main(void)
         SPEC(names_a_reset),
         SPEC(names_an_answer_cut_short),
         SPEC(refuses_what_is_no_url),
-        SPEC(is_cancelled_and_freed_at_any_time),
-        SPEC(streams_in_order_and_in_slices),
-        SPEC(holds_a_paused_stream_up),
-        SPEC(may_be_freed_inside_its_callbacks),
-        SPEC(bounds_a_stream),
-        SPEC(hundreds_at_once),
         SPEC(answers_over_a_unix_socket),
         cmocka_unit_test(is_refused_under_virtual_time),
     };

@@ -120,7 +120,8 @@ static void writes_lines(void **state)
                                    "{\"t\":1.500000,\"type\":\"block\",\"slot\":99}\n");
     *lines = '\0';
     assert_memory_equal(text, "{\"version\":1,\"run_id\":\"live-ness----x-42-", 40);
-    assert_non_null(strstr(text, "\"started_at\":\"2023-11-14T22:13:20Z\",\"started_unix_ms\":1700000000000"));
+    assert_non_null(
+        strstr(text, "\"started_at\":\"2023-11-14T22:13:20Z\",\"started_unix_ms\":1700000000000"));
     free(text);
     tfl_record_free(record);
 }
