@@ -6,11 +6,15 @@
 
 static const char CLIENT_META[] = "tfl.client";
 
+struct box {
+    struct tfl_client *client; /* counted; NULL once collected */
+};
+
 struct tfl_client *tfl_check_client(lua_State *L, int index)
 {
-    struct tfl_client **box = luaL_checkudata(L, index, CLIENT_META);
-    luaL_argcheck(L, *box, index, "a client that is closed");
-    return *box;
+    struct box *box = luaL_checkudata(L, index, CLIENT_META);
+    luaL_argcheck(L, box->client, index, "a client that is there");
+    return box->client;
 }
 
 void tfl_push_hash(lua_State *L, const struct tfl_hash *hash)
@@ -313,9 +317,9 @@ static int l_name(lua_State *L)
 
 static int l_gc(lua_State *L)
 {
-    struct tfl_client **box = luaL_checkudata(L, 1, CLIENT_META);
-    tfl_client_unref(*box);
-    *box = NULL;
+    struct box *box = luaL_checkudata(L, 1, CLIENT_META);
+    tfl_client_unref(box->client);
+    box->client = NULL;
     return 0;
 }
 
@@ -332,11 +336,11 @@ static int l_new(lua_State *L)
     const char *name = luaL_optstring(L, 2, ""), *dialect = luaL_optstring(L, 4, "reference");
     if (lua_type(L, 3) != LUA_TSTRING)
         return luaL_error(L, "bad argument: client.new needs url, the address of the node's API");
-    struct tfl_client **box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = NULL;
+    struct box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    box->client = NULL;
     luaL_setmetatable(L, CLIENT_META);
-    *box = tfl_client_new(engine->http, engine->loop, name, lua_tostring(L, 3), dialect, &err);
-    return *box ? 1 : tfl_raise(L, &err);
+    box->client = tfl_client_new(engine->http, engine->loop, name, lua_tostring(L, 3), dialect, &err);
+    return box->client ? 1 : tfl_raise(L, &err);
 }
 
 int tfl_open_client(lua_State *L)

@@ -142,11 +142,10 @@ static void ask(
 /* An unknown block and an unknown path are both 404: the older way, where the dialect has it, tells them apart. */
 static bool ask_the_older_way(struct tfl_client_op *o)
 {
-    char id[TFL_HASH_HEX + 2] = "\"";
+    char hex[TFL_HASH_HEX], id[TFL_HASH_HEX + 2];
     if (o->question != TFL_ASK_BLOCK || o->status != 404 || o->posted || !o->client->dialect->block_post)
         return false;
-    tfl_hash_hex(id + 1, &o->asked);
-    strcat(id, "\"");
+    snprintf(id, sizeof id, "\"%s\"", tfl_hash_hex(hex, &o->asked));
     o->posted = true;
     free(o->path);
     o->path = tfl_strdup(o->client->dialect->block_post);
@@ -183,10 +182,10 @@ static void answered(struct tfl_op *op)
     memcpy(o->content_type, h->content_type, sizeof o->content_type);
     tfl_op_free(op);
     o->http = NULL;
-    if (o->question == TFL_ASK_RAW) {
+    /* no page of late slots: the node does not count them */
+    bool no_page = o->question == TFL_ASK_SLOTS && (o->status == 404 || o->status == 405);
+    if (o->question == TFL_ASK_RAW || no_page) {
         tfl_op_succeed(&o->op);
-    } else if (o->question == TFL_ASK_SLOTS && (o->status == 404 || o->status == 405)) {
-        tfl_op_succeed(&o->op); /* no such page: none that the node knows of */
     } else if (ask_the_older_way(o)) {
         return;
     } else if (check_status(o, &err)) {

@@ -114,7 +114,7 @@ void tfl_network_info_done(struct tfl_network_info *network)
 static int get_strings(
     struct json_object *json, const char *field, char ***out, size_t *n, struct tfl_error *err)
 {
-    size_t len;
+    size_t len = 0;
     if (!json)
         return 0; /* older nodes do not say */
     if (get_array(json, field, &len, err))
@@ -150,7 +150,7 @@ int tfl_reply_network(struct json_object *json, struct tfl_network_info *out, st
 
 int tfl_reply_ids(struct json_object *json, struct tfl_hash **ids, size_t *n, struct tfl_error *err)
 {
-    size_t len;
+    size_t len = 0;
     if (get_array(json, "(the reply)", &len, err))
         return -1;
     struct tfl_hash *list = tfl_alloc(len * sizeof *list);
@@ -169,7 +169,7 @@ int tfl_reply_ids(struct json_object *json, struct tfl_hash **ids, size_t *n, st
 
 int tfl_reply_slots(struct json_object *json, uint64_t **slots, size_t *n, struct tfl_error *err)
 {
-    size_t len;
+    size_t len = 0;
     if (get_array(json, "(the reply)", &len, err))
         return -1;
     uint64_t *list = tfl_alloc(len * sizeof *list);
@@ -191,7 +191,7 @@ int tfl_reply_block(
 {
     struct tfl_block_head block = {0};
     struct json_object *header = member(json, "header"), *id;
-    size_t n_txs;
+    size_t n_txs = 0;
     if (!json_object_is_type(header, json_type_object))
         return wrong("header", "an object", header, err);
     id = member(header, "id");
@@ -213,7 +213,7 @@ int tfl_reply_block(
 int tfl_reply_blocks(
     struct json_object *json, struct tfl_block_head **blocks, size_t *n, struct tfl_error *err)
 {
-    size_t len;
+    size_t len = 0;
     if (get_array(json, "(the reply)", &len, err))
         return -1;
     struct tfl_block_head *list = tfl_alloc(len * sizeof *list);

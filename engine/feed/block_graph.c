@@ -263,12 +263,12 @@ struct tfl_graph *tfl_graph_new(const struct tfl_graph_params *params)
 
 void tfl_graph_free(struct tfl_graph *g)
 {
-    struct entry *e, *next;
     if (!g)
         return;
-    HASH_ITER(hh, g->table, e, next)
-    {
-        HASH_DEL(g->table, e);
+    struct entry *e = g->table, *next;
+    HASH_CLEAR(hh, g->table); /* the table goes, the entries are still a list */
+    for (; e; e = next) {
+        next = e->hh.next;
         free(e->b.seen);
         free(e);
     }

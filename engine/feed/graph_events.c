@@ -102,6 +102,7 @@ void graph_conflict(struct tfl_graph *g, enum tfl_feed_code code, int node, cons
         .code = code, .node = (uint16_t)node, .t_ns = now.t_ns, .block = block, .other = other};
     va_list ap;
     va_start(ap, fmt);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is, one line up
     vsnprintf(c.message, sizeof c.message, fmt, ap);
     va_end(ap);
     uint32_t index = (uint32_t)g->n_conflicts;

@@ -125,6 +125,7 @@ static void mark_final(struct tfl_graph *g, int node, struct tfl_gblock *b, stru
         g->cap_final = cap;
     }
     struct tfl_gblock *other = g->final_at[b->height];
+    TFL_ASSERT(b->parent);      /* genesis is final from the start */
     if (b->parent->contested) { /* a consequence of what has been told */
         b->contested = true;
     } else if (!other) {

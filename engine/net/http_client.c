@@ -49,7 +49,7 @@ static void transfer_fail(struct transfer *t, const struct tfl_error *err)
 {
     struct tfl_http_op *op = t->op;
     struct tfl_error named = *err;
-    strcpy(named.node, op->who);
+    memcpy(named.node, op->who, sizeof named.node);
     transfer_detach(t);
     tfl_op_fail(&op->op, &named);
 }

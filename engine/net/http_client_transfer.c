@@ -101,11 +101,11 @@ static void set_method(struct transfer *t, const struct tfl_http_call *call)
     const char *method = call->method ? call->method : call->body ? "POST" : "GET";
     if (call->body || strcmp(method, "POST") == 0) {
         t->body = tfl_alloc(call->body_len + 1);
-        if (call->body_len)
+        if (call->body && call->body_len)
             memcpy(t->body, call->body, call->body_len);
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->body);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(call->body ? call->body_len : 0));
     } else if (strcmp(method, "HEAD") == 0) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     }
