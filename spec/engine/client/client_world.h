@@ -5,7 +5,7 @@
 #include "client/block_stream.h"
 #include "client/client.h"
 
-#include "../../support/fake_node.h"
+#include "../../support/fake_api.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

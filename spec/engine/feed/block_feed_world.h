@@ -4,7 +4,7 @@
 /* Fake nodes and a feed that follows them: shared by the specs of the feed. */
 #include "feed/block_feed.h"
 
-#include "../../support/fake_node.h"
+#include "../../support/fake_api.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

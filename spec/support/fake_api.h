@@ -1,5 +1,5 @@
-#ifndef TFL_SPEC_FAKE_NODE_H
-#define TFL_SPEC_FAKE_NODE_H
+#ifndef TFL_SPEC_FAKE_API_H
+#define TFL_SPEC_FAKE_API_H
 
 /* A node's API over a chain that the spec makes up: block n has an id that begins with n, and all nodes draw from one set
  * of blocks. What a node has, serves and tells is the spec's. Include it in one spec file. */
