@@ -185,8 +185,9 @@ it("tells a subscriber what fell out of the log", function()
         while not feed:lib "node-0" or feed:lib "node-0".height < 3 do wait.sleep(0.01) end
         local first, rest = slow(), {}
         for ev in slow.poll, slow do rest[#rest + 1] = ev.seq end
+        local events = feed:stats().events
         d:cleanup()
-        return {first = first, rest = rest, events = feed:stats().events}
+        return {first = first, rest = rest, events = events}
     ]]
     assert.equal("lost", got.first.type, result.text)
     assert.equal(got.events - 4, got.first.count)
