@@ -132,7 +132,7 @@ genesis=$(sed -n 's/.*"genesis_id": *"\([0-9a-f]*\)".*/\1/p' ../../plan.json)
 sed "s/GENESIS/$genesis/g" "$template" >script.txt
 export FAKE_MODE=script=$PWD/script.txt
 exec %s "$@"
-]]):format(a, b, support.fake_node()))
+]]):format(a, b, support.quote(support.fake_node())))
         os.execute("chmod +x " .. fake)
         local result = nodes.run(nodes.liveness(2, 64), { node = fake, timeout = 90 })
         assert_verdict(result, "fail", 1)
