@@ -237,6 +237,14 @@ function Run:check_loop(owner)
     end
 end
 
+--- The workloads are done and nothing needs the rest of the window but safety, which needs a final block to judge.
+function Run:end_when_final()
+    self:watch("final", function()
+        while self.feed:stats().final == 0 do wait.sleep(math.min(0.2, self.plan.slot_seconds)) end
+        self:end_capture "workloads done"
+    end)
+end
+
 function Run:run_window()
     self:phase "run"
     local running = 0
@@ -245,7 +253,7 @@ function Run:run_window()
         self:watch(owner.name, function()
             self:hook(owner, "start", owner.ctx)
             running = running - 1
-            if running == 0 and not self.plan.liveness then self:end_capture "workloads done" end
+            if running == 0 and not self.plan.liveness then self:end_when_final() end
         end)
     end
     for _, owner in ipairs(self.expectations) do
