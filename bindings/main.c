@@ -22,9 +22,8 @@ static void interrupted(struct tfl_engine *engine, int signum)
 {
     engine->signum = signum;
     if (++engine->interrupts > 1) {
-        static const char text[] = "\ntfl: asked twice to stop; leaving at once, the guardian cleans up\n";
-        if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
-            _exit(130);
+        tfl_guardian_interrupted();
+        dprintf(STDERR_FILENO, "\ntfl: asked twice to stop; leaving at once, the guardian cleans up\n");
         _exit(130);
     }
     tfl_task_interrupt(engine);

@@ -151,6 +151,20 @@ end
 
 -- ---- the phases
 
+--- Calls fn(node) for all nodes at once; raises the first error in the order of the nodes.
+function Run:each_node(fn)
+    local tasks = {}
+    for i, node in ipairs(self.plan.nodes) do
+        tasks[i] = task.spawn(node.name, fn, node)
+        table.insert(self.watchers, tasks[i])
+    end
+    for _, one in ipairs(tasks) do
+        one:wait()
+        local ok, err = one:result()
+        if ok == false then error(err, 0) end
+    end
+end
+
 function Run:deploy()
     local plan, deployer = self.plan, self.deployer
     self:phase "deploy"
@@ -162,7 +176,7 @@ function Run:deploy()
     plan.genesis_id = topology.genesis_id(plan)
     self.record:set_genesis { genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms }
     self.record:write("plan.json", require("tfl.core.json").encode(summary.plan(plan), true))
-    for _, node in ipairs(plan.nodes) do deployer:start(node) end
+    self:each_node(function(node) deployer:start(node) end)
     for _, node in ipairs(plan.nodes) do
         self.clients[node.name], self.pids[node.name] = deployer:client(node), deployer:pid(node.name)
     end
@@ -365,7 +379,7 @@ function M.run(plan, ui)
         workloads = {}, watchers = {},
     }, Run)
     for _, node in ipairs(plan.nodes) do run.stakes[node.name] = node.stake end
-    run.record = record.open { scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out }
+    run.record = record.open { scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out, keep = plan.keep }
     run.dir = run.record:dir()
     local started, err = pcall(function()
         proc.guardian_start { run_id = plan.run_id, dir = run.dir }
