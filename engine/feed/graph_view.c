@@ -68,6 +68,11 @@ void tfl_graph_session(struct tfl_graph *g, int node, struct tfl_when now)
     n->unsettled = false;
 }
 
+void tfl_graph_fresh(struct tfl_graph *g, int node)
+{
+    g->nodes[node].fresh = true;
+}
+
 void tfl_graph_stale(struct tfl_graph *g, int node, struct tfl_when now)
 {
     struct tfl_graph_node *n = &g->nodes[node];
