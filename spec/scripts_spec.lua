@@ -213,6 +213,7 @@ end)]]
         local result = test(dir, { CI = "" }, "--only", "^spec/one|leftovers")
         os.execute("kill $(cat " .. quote(dir .. "/pid") .. ")")
         assert.equal(1, result.code, result.text)
+        assert.equal("2 passed, 1 failed, 0 skipped", result.out:match "([^\n]*)\n$", result.text)
         assert.truthy(result.out:find "left behind: process %d+: sleep 30", result.text)
     end)
 
