@@ -5,6 +5,7 @@
 #include "net/http_client.h"
 #include "proc/guardian.h"
 
+#include <fcntl.h>
 #include <lualib.h>
 #include <signal.h>
 #include <sodium.h>
@@ -188,6 +189,9 @@ int main(int argc, char **argv)
     struct tfl_error err;
     if (argc > 1 && !strcmp(argv[1], "--guardian"))
         return tfl_guardian_main(argc, argv);
+    for (int fd = 0; fd <= 2; fd++) /* a closed one would be given to a file of the run */
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            return 3;
     if (sodium_init() < 0 || !(p.engine.loop = tfl_loop_new(&err)) ||
         !(p.engine.http = tfl_http_new(p.engine.loop, &err))) {
         fprintf(stderr, "tfl: cannot start: %s\n", err.msg);

@@ -135,6 +135,43 @@ describe("ctx", function()
     end)
 end)
 
+describe("an expectation", function()
+    it("whose evaluate raises did not pass", function()
+        local result = run("function e:evaluate(ctx) ctx:node(0):client():consensus_info() error 'broken' end", { code = 2 })
+        assert.equal("usage", nodes.expectation(result, "e").verdict, result.text)
+        assert.is_nil(result.out:find("✓ e", 1, true), result.text)
+    end)
+
+    it("may fail with any text, and shows what it measured when it passes", function()
+        local result = run("function e:evaluate(ctx) ctx:node(0):client():consensus_info() ctx:fail('100% %20 of it') end",
+            { code = 1 })
+        assert.equal("100% %20 of it", nodes.expectation(result, "e").message)
+        result = run [[function e:evaluate(ctx) ctx:figure("height", ctx:node(0):client():consensus_info().height, "blocks") end]]
+        assert.truthy(result.out:find "✓ e +height %d+ blocks", result.out)
+    end)
+
+    it("that only subscribes has seen nothing; one that judges what its workload saw has", function()
+        local result = run("function e:start_capture(ctx) ctx:block_feed():subscribe() ctx:node(0):client():base_url() end",
+            { code = 4 })
+        assert.equal("no_sample", nodes.expectation(result, "e").code, result.text)
+        run("function e:evaluate(ctx) ctx:node(0):client():consensus_info() end", { head = [[
+            local w = tfl.workload("w", {heights = {}})
+            function w:start(ctx) self.heights[1] = ctx:node(0):client():consensus_info().height end
+            w.expectations = {tfl.expectation("after", {evaluate = function(_, ctx)
+                if #w.heights ~= 1 then ctx:fail("nothing was read") end end})}
+        ]], scenario = [[:topology_with(function(t) t:nodes(1):slot_duration "50ms" end):with_run_duration(tfl.slots(60))
+            :with_workload(w)]] })
+    end)
+
+    it("is not judged on a window that was cut short", function()
+        local result = run("function e:start_capture(ctx) ctx:node(0):client():consensus_info() ctx:fail 'at once' end", {
+            code = 1, scenario = [[:topology_with(function(t) t:nodes(2):slot_duration "50ms" end)
+            :with_run_duration(tfl.slots(60)):expect_consensus_liveness()]],
+        })
+        assert.equal("not_evaluated", nodes.expectation(result, "consensus_liveness").code, result.text)
+    end)
+end)
+
 describe("the feed", function()
     it("gives every subscriber every event once, in order", function()
         run [[

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,5 +122,9 @@ char *tfl_state_folder(const char *name)
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME"), *slash = *name ? "/" : "";
     if (state && state[0] == '/') /* the XDG rule: relative ones are ignored */
         return tfl_sprintf("%s/tfl%s%s", state, slash, name);
-    return tfl_sprintf("%s/.local/state/tfl%s%s", home && home[0] == '/' ? home : "/tmp", slash, name);
+    if (!home || home[0] != '/') {
+        const struct passwd *pw = getpwuid(geteuid());
+        home = pw && pw->pw_dir[0] == '/' ? pw->pw_dir : "/";
+    }
+    return tfl_sprintf("%s/.local/state/tfl%s%s", home, slash, name);
 }

@@ -192,9 +192,10 @@ function Run:watch_exits()
         if self.feed then self.feed:stop_node(exit.node) end
         if not exit.asked and not self.tearing_down then
             local tail = exit.log_tail and #exit.log_tail > 0 and "; its log ends:\n" .. exit.log_tail or "; its log is empty"
-            self:problem(self.all_ready and "fail" or "infra", errors.new(self.all_ready and "node_exited" or "exited",
-                "%s ended by itself (%s) %s%s", exit.node, exit.status,
-                self.all_ready and "during the run" or "before it was ready", tail))
+            local err = errors.new(self.all_ready and "node_exited" or "exited", "%s ended by itself (%s) %s%s", exit.node,
+                exit.status, self.all_ready and "during the run" or "before it was ready", tail)
+            err.node = exit.node
+            self:problem(self.all_ready and "fail" or "infra", err)
             self:stop()
         end
     end
@@ -243,20 +244,12 @@ function Run:capture()
     for _, owner in ipairs(self.expectations) do self:hook(owner, "start_capture", owner.ctx) end
 end
 
---- Calls check_during_capture of an expectation every second (every slot when slots are longer) until the window ends.
+--- Calls check_during_capture of an expectation every second (of short slots, every five) until the window ends.
 function Run:check_loop(owner)
     while not self.ended_early and not self.window_over do
         wait.sleep(math.max(0.25, math.min(1, 5 * self.plan.slot_seconds)))
         if self.ended_early or self.window_over or not self:hook(owner, "check_during_capture", owner.ctx) then return end
     end
-end
-
---- The workloads are done and nothing needs the rest of the window but safety, which needs a final block to judge.
-function Run:end_when_final()
-    self:watch("final", function()
-        while self.feed:stats().final == 0 do wait.sleep(math.min(0.2, self.plan.slot_seconds)) end
-        self:end_capture "workloads done"
-    end)
 end
 
 function Run:run_window()
@@ -267,7 +260,7 @@ function Run:run_window()
         self:watch(owner.name, function()
             self:hook(owner, "start", owner.ctx)
             running = running - 1
-            if running == 0 and not self.plan.liveness then self:end_when_final() end
+            if running == 0 and not self.plan.liveness then self:end_capture "workloads done" end
         end)
     end
     for _, owner in ipairs(self.expectations) do
@@ -308,11 +301,18 @@ function Run:evaluate()
     self:phase "evaluate"
     for _, owner in ipairs(self.expectations) do
         local whole = not self.cut_short or owner.name == "safety" and self.feed
-        if not owner.judgement and whole then self:hook(owner, "evaluate", owner.ctx) end
-        if not owner.judgement and whole and not owner.looked then
+        local fine = true
+        if not owner.judgement and whole then fine = self:hook(owner, "evaluate", owner.ctx) end
+        if not fine and not owner.judgement then
+            owner.judgement = {
+                verdict = self.interrupted and "inconclusive" or "usage", code = "not_evaluated",
+                message = "its evaluate did not come to an end",
+            }
+        elseif not owner.judgement and whole and not owner.looked and not (owner.by and owner.by.looked) then
             owner.judgement = {
                 verdict = "inconclusive", code = "no_sample",
-                message = "it looked at no event and no node, so it could not have failed",
+                message = "neither it nor its workload saw an event or an answer of a node, so it could not have failed; "
+                    .. "look at one through ctx",
             }
         elseif not owner.judgement then
             owner.judgement = whole and { verdict = "pass", code = "ok", message = "" } or {
@@ -325,6 +325,7 @@ end
 
 function Run:teardown()
     self.tearing_down = true
+    self:ask_peers()
     self:phase "teardown"
     for _, owner in ipairs(self.owners) do Run.cancel_tasks(owner) end
     self.host:stop()
@@ -334,6 +335,16 @@ function Run:teardown()
         if not ok then self:problem("infra", type(err) == "table" and err or errors.new("internal", "%s", err)) end
     end
     for _, watcher in ipairs(self.watchers) do watcher:cancel() end
+end
+
+--- How many peers every live node has now, for the report.
+function Run:ask_peers()
+    if not self.all_ready then return end
+    self:each_node(function(node)
+        if self.exits[node.name] then return end
+        local ok, info = pcall(self.clients[node.name].network_info, self.clients[node.name], { timeout = 1 })
+        if ok then self.peers[node.name] = info.n_peers end
+    end)
 end
 
 function Run:last_figures()
@@ -364,7 +375,11 @@ function Run:walk()
     elseif ok == false then
         self.cut_short = true
         if type(err) ~= "table" then err = errors.new("internal", "%s\n%s", tostring(err), traceback or "") end
-        self:problem(err.code == "usage" and "usage" or "infra", err)
+        local told = false -- watch_exits saw it first
+        for _, problem in ipairs(self.problems) do
+            told = told or err.code == "exited" and problem.code == "exited" and problem.node == err.node
+        end
+        if not told then self:problem(err.code == "usage" and "usage" or "infra", err) end
     end
 end
 
@@ -375,23 +390,27 @@ end
 function M.run(plan, ui)
     local run = setmetatable({
         plan = plan, ui = ui, t0 = task.now(), started_ms = task.wall_ms(), phases = {}, problems = {}, exits = {},
-        clients = {}, pids = {}, stakes = {}, over = wait.signal(), capture_over = wait.signal(), owners = {}, expectations = {},
-        workloads = {}, watchers = {},
+        clients = {}, pids = {}, peers = {}, stakes = {}, over = wait.signal(), capture_over = wait.signal(), owners = {},
+        expectations = {}, workloads = {}, watchers = {},
     }, Run)
     for _, node in ipairs(plan.nodes) do run.stakes[node.name] = node.stake end
-    run.record = record.open { scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out, keep = plan.keep }
+    run.record = record.open {
+        scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out, keep = plan.keep,
+    }
     run.dir = run.record:dir()
     local started, err = pcall(function()
         proc.guardian_start { run_id = plan.run_id, dir = run.dir }
         run.deployer = plan.backend.new { run_id = plan.run_id, dir = run.dir }
-        for _, object in ipairs(plan.expectations) do
-            table.insert(run.expectations, run:owner("expectation", object))
+        local by = {}
+        for i, object in ipairs(plan.workloads) do
+            run.workloads[i] = run:owner("workload", object)
+            run.owners[i], by[object] = run.workloads[i], run.workloads[i]
         end
-        for _, object in ipairs(plan.workloads) do
-            table.insert(run.workloads, run:owner("workload", object))
-            table.insert(run.owners, run.workloads[#run.workloads])
+        for i, object in ipairs(plan.expectations) do
+            run.expectations[i] = run:owner("expectation", object)
+            run.expectations[i].by = by[plan.brought_by[object]]
+            table.insert(run.owners, run.expectations[i])
         end
-        for _, owner in ipairs(run.expectations) do table.insert(run.owners, owner) end
         for _, owner in ipairs(run.owners) do owner.ctx = context.new(run, owner) end
         run.host = host_watch.start(run)
     end)

@@ -68,8 +68,17 @@ function Liveness:judge(run, upto)
 end
 
 function Liveness:evaluate(ctx)
+    local run = ctx.run
     ctx.owner.looked = true
-    ctx:conclude(self:judge(ctx.run, ctx.run.ended_early and ctx.run.ended_slot))
+    local slots = run.ended_early and math.max(0, run.ended_slot - run.s0)
+    local plan = run.plan.liveness
+    if slots and run.ended_early ~= "stalled" and slots < verdict.needed_window(plan.f, plan.alpha, plan.delta) then
+        return ctx:conclude {
+            verdict = "inconclusive", code = "not_evaluated", figures = {},
+            message = string.format("the window was cut short after %d slots (%s), too few to judge", slots, run.ended_early),
+        }
+    end
+    ctx:conclude(self:judge(run, run.ended_early and run.ended_slot))
 end
 
 return M
