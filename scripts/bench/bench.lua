@@ -86,7 +86,7 @@ function Run:finish(within, any)
     local out = bench.read(self.base .. ".out") or ""
     local line = assert(out:match "([^\n]+)\n*$", "tfl wrote no summary; see " .. self.base .. ".err")
     local summary = cjson.decode(line)
-    if not any and summary.verdict ~= "pass" then
+    if summary.verdict == "usage" or not any and summary.verdict ~= "pass" then
         error(("the run ended with %s: %s"):format(tostring(summary.verdict), out), 2)
     end
     return summary
