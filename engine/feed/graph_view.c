@@ -205,6 +205,9 @@ static void apply(
     const struct tfl_gblock *old_tip = n->tip, *old = n->lib;
     bool fresh = n->fresh;
     n->fresh = false;
+    /* An answer that is only older than what the node has said (a proxy, a slow stream) undoes nothing. */
+    if (!fresh && old && lib != old && tfl_graph_is_ancestor(lib, old))
+        return;
     if (tip != old_tip)
         adopt(g, node, tip, fresh, now);
     if (lib != old) {

@@ -29,6 +29,8 @@ function M.script_error(what, value, traceback)
         return errors.new(value.code, "%s: %s", what, value.message)
     end
     local text = errors.text(value)
+    if type(value) == "table" and not value.message then text = "it raised a table without a message" end
+    if value == nil then text = "it raised nil" end
     local usage = type(value) == "table" and (value.code == "usage" or value.code == "bad_config")
     if usage and what:find "%.lua$" then return value end -- a description that cannot be: its message says all
     if text:sub(1, #what + 1) == what .. ":" then text = text:sub(#what + 3) end
@@ -52,6 +54,10 @@ function M.load(file, options)
         params = options.params or {}, nodes = options.nodes, duration = options.duration, declared = {}, scenarios = {},
     }
     local env = setmetatable({ tfl = api.api(context), print = screen.print }, { __index = _G })
+    for _, name in ipairs { "string", "table", "math", "os", "io", "utf8", "coroutine" } do
+        env[name] = {} -- a copy: what a script does to its libraries stays with it
+        for key, value in pairs(_G[name]) do env[name][key] = value end
+    end
     env._G = env
     local chunk, syntax = loadfile(file, "t", env)
     if not chunk then fail("script_error", "%s", syntax) end

@@ -5,6 +5,7 @@ local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local kinds = require "tfl.kinds"
 local safety = require "tfl.expectations.safety"
+local settle = require "tfl.settle"
 local sys = require "tfl.core.sys"
 local topology = require "tfl.topology"
 
@@ -50,7 +51,8 @@ end
 function M.build(scenario, options)
     local backend = deployers.get(options.deployer or "local")
     local seed = options.seed or sys.random()
-    local window = options.duration or scenario.duration or { slots = DEFAULT_SLOTS }
+    local stated = options.duration or scenario.duration
+    local window = stated or { slots = DEFAULT_SLOTS }
     local shape = topology.plan(scenario.topology, {
         seed = seed, window = window, nodes = options.nodes, hop_ms = backend.hop_ms, kinds = kinds.names(),
     })
@@ -60,7 +62,7 @@ function M.build(scenario, options)
         kind = kinds.get(shape:kind()), slot_ms = shape:slot_ms(), slot_seconds = shape:slot_duration(),
         f = shape:active_slot_coeff(), f_ratio = shape:active_slot_ratio(), delta = shape:delta(),
         security_param = shape:security_param(), window_slots = shape:window_slots(), nonce = shape:nonce(),
-        expectations = scenario.expectations, workloads = scenario.workloads,
+        expectations = scenario.expectations, workloads = scenario.workloads, duration_stated = stated and true or false,
         run_id = string.format("%s-%d-%08x", scenario.name, seed, sys.random()),
     }
     plan.expectations, plan.brought_by = all_expectations(plan)
@@ -80,7 +82,14 @@ function M.build(scenario, options)
     end
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
     plan.ready_seconds = slow * (ready_seconds() or 30 + 0.1 * #plan.nodes)
-    plan.wall_seconds = slow * backend.genesis_delay_ms(#plan.nodes) / 1000 + plan.window_slots * plan.slot_seconds + 2
+    local window_seconds, finality = plan.window_slots * plan.slot_seconds, settle.bound_seconds(plan)
+    if finality > 10 * window_seconds + 60 then
+        errors.bad_config("k = %d: no block would be final within %s of a window of %s, so safety could not be judged; use a "
+            .. "smaller k, or run for %s", plan.security_param, duration.show(finality), duration.show(window_seconds),
+            duration.show(finality))
+    end
+    local first_final = (plan.security_param + 1) / plan.f * plan.slot_seconds
+    plan.wall_seconds = slow * backend.genesis_delay_ms(#plan.nodes) / 1000 + math.max(window_seconds, first_final) + 1
     return plan
 end
 

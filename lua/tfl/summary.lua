@@ -1,4 +1,5 @@
 --- summary.json: everything a run came to, as one table; and the parts of a plan that are worth keeping.
+local errors = require "tfl.errors"
 local json = require "tfl.core.json"
 local task = require "tfl.core.task"
 local verdict = require "tfl.verdict"
@@ -134,6 +135,7 @@ function M.finish(run)
     }
     run.record:event("verdict", { verdict = overall, exit_code = summary.exit_code })
     local ok, err = pcall(run.record.write, run.record, "summary.json", json.encode(summary, true))
+    if not ok then summary.incomplete = errors.text(err) end
     if not ok and summary.verdict == "pass" then
         summary.verdict, summary.exit_code = "infra", 3
         summary.error = { code = err.code or "io", message = err.message or tostring(err) }

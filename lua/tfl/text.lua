@@ -105,7 +105,7 @@ function M.summary(s, colour)
         out[#out + 1] = "    " .. pad("host", width + 1) .. string.format("loop late by up to %.1fms%s", s.host.loop_lag_ms,
             s.host.psi_full and string.format(", all tasks stalled %.1f%% of the time", 100 * s.host.psi_full) or "")
     end
-    out[#out + 1] = "  evidence  " .. home(s.dir)
+    out[#out + 1] = "  evidence  " .. home(s.dir) .. (s.incomplete and "  (incomplete: " .. s.incomplete .. ")" or "")
     out[#out + 1] = "  again     " .. M.clean(s.again)
     return table.concat(out, "\n") .. "\n"
 end

@@ -99,7 +99,7 @@ local function draw(self, n, seed, core)
                 errors.show(request.edges))
         end
         for _, edge in ipairs(request.edges) do
-            if type(edge) ~= "table" or #edge ~= 2 or not (math.type(edge[1]) and math.type(edge[2])) then
+            if type(edge) ~= "table" then
                 errors.usage("layout: an edge is two node numbers as {0, 1}, got %s", errors.show(edge))
             end
         end
