@@ -190,8 +190,8 @@ describe("a run", function()
     end)
 
     it("says so when the summary cannot be written", function()
-        local result = support.run { "-c", ("{ %s %s -q; echo code $? >&2; } | true"):format(support.tfl, nodes.liveness(1, 60)),
-            program = "/bin/sh" }
+        local command = "{ %s %s -q; echo code $? >&2; } | true"
+        local result = support.run { "-c", command:format(support.quote(support.tfl), nodes.liveness(1, 60)), program = "/bin/sh" }
         assert.truthy(result.err:find "code 3", result.text)
         assert.truthy(result.err:find "could not be written", result.text)
     end)

@@ -208,6 +208,12 @@ end)]]
         assert.equal(1, result.code)
     end)
 
+    it("finds nothing left where nothing is", function()
+        local dir = small 'it("passes", function() end)'
+        local result = test(dir, { CI = "" }, "--only", "^spec/one|leftovers")
+        assert.equal("3 passed, 0 failed, 0 skipped", result.out:match "([^\n]*)\n$", result.text)
+    end)
+
     it("counts what is left behind as a failure", function()
         local dir = small([[it("leaves", function() os.execute("TFL_RUN_ID=x sleep 30 & echo $! >pid") end)]])
         local result = test(dir, { CI = "" }, "--only", "^spec/one|leftovers")

@@ -20,13 +20,26 @@ local function read(path)
     return text
 end
 
+-- This process and all above it, as a set of pids: whoever asks has the mark too.
+local function ancestors()
+    local set, name = {}, "self"
+    repeat
+        local pid, parent = (read("/proc/" .. name .. "/stat") or ""):match("^(%d+) .*%) %S (%d+)")
+        if pid then
+            set[math.tointeger(tonumber(pid))] = true
+        end
+        name = parent
+    until not pid or parent == "0"
+    return set
+end
+
 --- Processes of runs (TFL_RUN_ID in their environment), or with a mark those that have it in their environment or arguments:
 -- {[pid] = {start = clock ticks since boot, command =}}. Start times tell a process from a later one that got its pid.
 local function processes(mark)
-    local found = {}
+    local found, above = {}, ancestors()
     for name in lfs.dir("/proc") do
         local pid = math.tointeger(tonumber(name))
-        local environ = pid and read("/proc/" .. name .. "/environ")
+        local environ = pid and not above[pid] and read("/proc/" .. name .. "/environ")
         local cmdline = environ and read("/proc/" .. name .. "/cmdline") or ""
         local text = environ and "\0" .. environ .. "\0" .. cmdline
         if text and text:find(mark or "\0TFL_RUN_ID=", 1, true) then
