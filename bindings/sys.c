@@ -98,7 +98,7 @@ static int l_disk_free(lua_State *L)
     struct statvfs st;
     lua_Integer free_bytes = LUA_MAXINTEGER;
     if (!statvfs(luaL_checkstring(L, 1), &st))
-        free_bytes = (lua_Integer)(st.f_bavail * st.f_frsize);
+        free_bytes = (lua_Integer)st.f_bavail * (lua_Integer)st.f_frsize;
     lua_pushinteger(L, free_bytes);
     return 1;
 }
