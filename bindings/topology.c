@@ -190,7 +190,37 @@ static void read_stakes(lua_State *L, struct tfl_genesis *genesis)
     genesis->n_stakes = (uint32_t)n;
 }
 
-/* genesis_id{chain_id=, genesis_time_ms=, nonce=hex, stakes={{key=hex, stake=n}}} → id of the genesis block, hex. */
+/* Reads the field `notes` of the table at 1, which may be absent; the array belongs to a userdata left on the stack. */
+static void read_notes(lua_State *L, struct tfl_genesis *genesis)
+{
+    int type = lua_getfield(L, 1, "notes");
+    if (type == LUA_TNIL)
+        return;
+    if (type != LUA_TTABLE)
+        luaL_error(L, "genesis: notes must be a list of {value = n, pk = hex}");
+    lua_Integer n = luaL_len(L, -1);
+    if (n < 0 || n > TFL_NOTES_MAX)
+        luaL_error(L, "genesis: %I notes; the most is %d", (LUAI_UACINT)n, TFL_NOTES_MAX);
+    struct tfl_output *notes = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *notes, 0);
+    for (lua_Integer i = 1; i <= n; i++) {
+        if (lua_geti(L, -2, i) != LUA_TTABLE)
+            luaL_error(L, "genesis: note %I must be {value = n, pk = hex}", (LUAI_UACINT)i);
+        lua_getfield(L, -1, "pk");
+        take_hex32(L, "the pk of a note", notes[i - 1].pk);
+        int is_integer;
+        lua_getfield(L, -1, "value");
+        lua_Integer value = lua_tointegerx(L, -1, &is_integer);
+        if (!is_integer || value < 1)
+            luaL_error(L, "genesis: the value of note %I must be a whole number, 1 or more", (LUAI_UACINT)i);
+        notes[i - 1].value = (uint64_t)value;
+        lua_pop(L, 2);
+    }
+    genesis->notes = notes;
+    genesis->n_notes = (uint32_t)n;
+}
+
+/* genesis_id{chain_id=, genesis_time_ms=, nonce=hex, stakes={{key=hex, stake=n}}, notes={{value=n, pk=hex}} or nil} → id of
+ * the genesis block, hex. */
 static int l_genesis_id(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -203,6 +233,7 @@ static int l_genesis_id(lua_State *L)
         return luaL_error(L, "genesis: chain_id must be a string");
     genesis.chain_id = lua_tostring(L, -1); /* stays on the stack */
     read_stakes(L, &genesis);
+    read_notes(L, &genesis);
     struct tfl_error err = {0};
     if (tfl_genesis_check(&genesis, &err) != 0)
         return tfl_raise(L, &err);

@@ -16,6 +16,7 @@ void tfl_node_config_done(struct tfl_node_config *c)
     free(c->log_prefix);
     free(c->chain_id);
     free(c->stakes);
+    free(c->notes);
     *c = (struct tfl_node_config){0};
 }
 
@@ -172,6 +173,30 @@ static void read_stakes(struct tfl_walk *w, struct tfl_node_config *c, const str
     }
 }
 
+static void read_notes(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *cryptarchia)
+{
+    const struct tfl_yaml *list = tfl_walk_get(w, cryptarchia, "cryptarchia.notes", false);
+    if (!list)
+        return;
+    if (list->kind != TFL_YAML_LIST || list->n > TFL_NOTES_MAX) {
+        tfl_walk_fail(w, list->line, "cryptarchia.notes",
+            "expected a list of at most %d items {value: NUMBER, pk: PUBLIC KEY}", TFL_NOTES_MAX);
+        return;
+    }
+    c->notes = tfl_alloc(list->n * sizeof *c->notes);
+    c->genesis.notes = c->notes;
+    for (size_t i = 0; i < list->n && !w->failed; i++) {
+        const struct tfl_yaml *item = list->members[i];
+        if (item->kind != TFL_YAML_MAP || item->n != 2) {
+            tfl_walk_fail(w, item->line, "cryptarchia.notes", "expected {value: NUMBER, pk: PUBLIC KEY}");
+            return;
+        }
+        c->notes[i].value = tfl_walk_number(w, item, "cryptarchia.notes.value", 1, UINT64_MAX);
+        tfl_walk_hex32(w, item, "cryptarchia.notes.pk", c->notes[i].pk);
+        c->genesis.n_notes++;
+    }
+}
+
 /* 'S.NNNNNNNNN': what stands after the dot are nanoseconds, always nine digits (so does the real node, where '1.5' is one
  * second and five nanoseconds; the short form is refused here rather than misread). */
 static void read_slot_duration(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *time)
@@ -200,7 +225,7 @@ static void read_deployment(struct tfl_walk *w, struct tfl_node_config *c, const
     tfl_walk_root(w, root, "chain_id cryptarchia time");
     const char *chain_id = tfl_walk_text(w, root, "chain_id");
     const struct tfl_yaml *cryptarchia = tfl_walk_map(w, root, "cryptarchia", true,
-        "security_param slot_activation_coeff nonce genesis_time_unix_ms stakes");
+        "security_param slot_activation_coeff nonce genesis_time_unix_ms stakes notes");
     const struct tfl_yaml *f = tfl_walk_map(w, cryptarchia, coeff, true, "numerator denominator");
     if (chain_id)
         c->genesis.chain_id = c->chain_id = tfl_strdup(chain_id);
@@ -215,6 +240,7 @@ static void read_deployment(struct tfl_walk *w, struct tfl_node_config *c, const
     c->genesis.genesis_time_unix_ms =
         tfl_walk_number(w, cryptarchia, "cryptarchia.genesis_time_unix_ms", 0, INT64_MAX / 1000000);
     read_stakes(w, c, cryptarchia);
+    read_notes(w, c, cryptarchia);
     const struct tfl_yaml *time = tfl_walk_map(w, root, "time", true, "slot_duration");
     read_slot_duration(w, c, time);
     struct tfl_error why;

@@ -23,9 +23,10 @@ struct tfl_node_config {
     char *log_directory;      /* tracing.logger of !File; NULL: standard output; owned */
     char *log_prefix;         /* the file's name in it; owned */
     /* deployment.yaml */
-    struct tfl_genesis genesis; /* borrows chain_id and stakes */
+    struct tfl_genesis genesis; /* borrows chain_id, stakes and notes */
     char *chain_id;             /* owned */
     struct tfl_stake *stakes;   /* owned */
+    struct tfl_output *notes;   /* owned */
     uint32_t security_param;
     double active_slot_coeff;
     uint64_t slot_duration_ms;

@@ -31,7 +31,9 @@ struct tfl_core *tfl_core_new(const struct tfl_core_params *params, struct tfl_e
     core->slots = (struct tfl_slots){g->genesis_time_unix_ms, params->slot_duration_ms};
     tfl_lottery_init(&core->lottery, g, params->active_slot_coeff);
     TFL_BLOCK genesis = {0};
-    tfl_genesis_block(&genesis, g);
+    tfl_genesis_block(&genesis, &params->genesis);
+    g->notes = NULL; /* they are the caller's, and in the block now */
+    g->n_notes = 0;
     tfl_block_encode(&core->genesis, &genesis);
     tfl_index_init(&core->index, &genesis.id, params->security_param);
     return core;
