@@ -2,6 +2,7 @@
 
 #include "chain/tx_check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What a body may make json-c hold: an object or list costs it several hundred bytes. The largest transaction has fewer. */
