@@ -5,6 +5,7 @@ Independent of the C code: Blake2b is Python's hashlib, Ed25519 is written out b
 with 60 decimal digits. Run it by hand after a change of a format (`vectors.py > …/vectors.h`) and look at the diff.
 """
 import hashlib
+import json
 from decimal import Decimal, getcontext
 
 getcontext().prec = 60
@@ -160,6 +161,50 @@ out["GENESIS_TEXT"] = text.hex()
 out["GENESIS_ID"] = h("BLOCK_ID_V1", header(bytes(32), 0, genesis_root, bytes(32), bytes(entropy), bytes(128),
                                             bytes(32))).hex()
 out["GENESIS_ROOT"], out["GENESIS_ENTROPY"] = genesis_root.hex(), bytes(entropy).hex()
+
+
+def op_id(payload):
+    return h("OPERATION_ID_V1", payload)
+
+
+def note_id(op, index, value, pk):
+    i = bytearray(h("NOTE_ID_V1", op, le(index, 8), le(value, 8), pk))
+    i[31] &= 0x1F  # a little-endian field element below r of BN254
+    return bytes(i)
+
+
+# genesis with 300 notes: a transfer of 255 outputs, one of 45, the inscription
+notes = [(1000 + i, pub if i % 3 == 0 else fill(8)) for i in range(300)]
+gifts = [transfer([], notes[:255]), transfer([], notes[255:])]
+stone = inscribe(bytes(32), text, bytes(32), bytes(32))
+notes_root = h("MANTLE_TXHASH_V1", tx_bytes([(0, gifts[0]), (0, gifts[1]), (17, stone)]))
+out["NOTES_ROOT"] = notes_root.hex()
+out["NOTES_GENESIS_ID"] = h("BLOCK_ID_V1", header(bytes(32), 0, notes_root, bytes(32), bytes(entropy), bytes(128),
+                                                  bytes(32))).hex()
+for i in (0, 3, 254, 255, 299):
+    out["NOTE_%d" % i] = note_id(op_id(gifts[i // 255]), i % 255, *notes[i]).hex()
+
+# three operations: two transfers of the seed's notes 0, 3 and 255, and an inscription, all signed by it
+pay1 = transfer([bytes.fromhex(out["NOTE_0"]), bytes.fromhex(out["NOTE_3"])], [(1, fill(3)), (2002, pub)])
+pay2 = transfer([bytes.fromhex(out["NOTE_255"])], [(1255, fill(4))])
+tx3 = tx_bytes([(0, pay1), (17, said), (0, pay2)])
+tx3_hash = h("MANTLE_TXHASH_V1", tx3)
+tx3_sig = sign(seed, tx3_hash)
+out["TX3"], out["TX3_HASH"], out["TX3_SIG"] = (tx3 + 3 * tx3_sig).hex(), tx3_hash.hex(), tx3_sig.hex()
+out["TX3_OP_ID"] = op_id(pay1).hex()
+out["TX3_NOTE_PAID"] = note_id(op_id(pay1), 0, 1, fill(3)).hex()
+out["TX3_NOTE_CHANGE"] = note_id(op_id(pay1), 1, 2002, pub).hex()
+out["TX3_NOTE_2"] = note_id(op_id(pay2), 0, 1255, fill(4)).hex()
+out["TX3_JSON"] = json.dumps({"mantle_tx": {"ops": [
+    {"opcode": 0, "payload": {"inputs": [out["NOTE_0"], out["NOTE_3"]], "outputs": [
+        {"value": 1, "pk": fill(3).hex()}, {"value": 2002, "pk": pub.hex()}]}},
+    {"opcode": 17, "payload": {"channel_id": fill(5).hex(), "inscription": b"hello".hex(), "parent": bytes(32).hex(),
+                               "signer": pub.hex()}},
+    {"opcode": 0, "payload": {"inputs": [out["NOTE_255"]], "outputs": [{"value": 1255, "pk": fill(4).hex()}]}}]},
+    "ops_proofs": [{"Ed25519Sig": tx3_sig.hex()}] * 3}, separators=(",", ":")).replace('"', '\\"')
+out["FRESH_CHANNEL_7"] = h("TFL_CHANNEL_V1", pub, le(7, 8)).hex()
+wallet_seed = h("TFL_SEED_V1", le(42, 8), b"wallet/3")
+out["WALLET_42_3"] = public(wallet_seed).hex()
 out["THRESHOLD_05_1_3"] = threshold("0.5", 1, 3)
 out["THRESHOLD_09_1_100"] = threshold("0.9", 1, 100)
 out["THRESHOLD_005_7_10"] = threshold("0.05", 7, 10)
