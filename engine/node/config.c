@@ -136,9 +136,23 @@ static void read_tracing(struct tfl_walk *w, struct tfl_node_config *c, const st
     c->log_prefix = tfl_strdup(prefix);
 }
 
+static void read_mempool(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *root)
+{
+    static const char ttl[] = "mempool.ttl_seconds", txs[] = "mempool.max_transactions",
+                      bytes[] = "mempool.max_bytes";
+    const struct tfl_yaml *mempool =
+        tfl_walk_map(w, root, "mempool", false, "ttl_seconds max_transactions max_bytes");
+    if (tfl_walk_get(w, mempool, ttl, false))
+        c->mempool_ttl_s = tfl_walk_number(w, mempool, ttl, 1, 31536000);
+    if (tfl_walk_get(w, mempool, txs, false))
+        c->mempool_max_txs = (uint32_t)tfl_walk_number(w, mempool, txs, 1, 10000000);
+    if (tfl_walk_get(w, mempool, bytes, false))
+        c->mempool_max_bytes = (size_t)tfl_walk_number(w, mempool, bytes, 1, UINT64_C(1) << 40);
+}
+
 static void read_user(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *root)
 {
-    tfl_walk_root(w, root, "network cryptarchia api state tracing");
+    tfl_walk_root(w, root, "network cryptarchia api state tracing mempool");
     read_network(w, c, root);
     read_leader(w, c, root);
     read_api(w, c, root);
@@ -147,6 +161,7 @@ static void read_user(struct tfl_walk *w, struct tfl_node_config *c, const struc
     if (folder)
         c->base_folder = tfl_strdup(folder);
     read_tracing(w, c, root);
+    read_mempool(w, c, root);
 }
 
 static void read_stakes(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *cryptarchia)

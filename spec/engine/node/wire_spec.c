@@ -24,8 +24,8 @@ static struct tfl_bytes *make(int which)
     const struct tfl_hash locator[] = {A, B};
     uint8_t node[32] = {7};
     TFL_BUF blocks = {0};
-    tfl_wire_add_block(&blocks, "one", 3);
-    tfl_wire_add_block(&blocks, "", 0);
+    tfl_wire_add_item(&blocks, "one", 3);
+    tfl_wire_add_item(&blocks, "", 0);
     switch (which) {
     case 0:
         return tfl_wire_hello(&A, node, &B, UINT64_MAX);
@@ -58,9 +58,9 @@ static void test_messages_come_back_as_they_were_made(void **state)
     assert_true(tfl_hash_eq(&m.locator[0], &A) && tfl_hash_eq(&m.locator[1], &B));
     assert_int_equal(tfl_wire_decode(&m, made[3]->data, made[3]->len, &err), 0);
     assert_true(m.kind == TFL_WIRE_BLOCKS && tfl_hash_eq(&m.target, &C) && m.more);
-    assert_true(tfl_wire_next_block(&m, &data, &len) && len == 3 && memcmp(data, "one", 3) == 0);
-    assert_true(tfl_wire_next_block(&m, &data, &len) && len == 0);
-    assert_false(tfl_wire_next_block(&m, &data, &len));
+    assert_true(tfl_wire_next_item(&m, &data, &len) && len == 3 && memcmp(data, "one", 3) == 0);
+    assert_true(tfl_wire_next_item(&m, &data, &len) && len == 0);
+    assert_false(tfl_wire_next_item(&m, &data, &len));
     for (int i = 0; i < 4; i++)
         tfl_bytes_unref(made[i]);
 }
