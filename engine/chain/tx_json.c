@@ -218,6 +218,8 @@ static int check_text(const char *text, size_t len, struct tfl_error *err)
     for (size_t i = 0; i < len; i++) {
         containers += text[i] == '{' || text[i] == '[';
         commas += text[i] == ',';
+        if (text[i] == '\'') /* json-c takes it for a quote; no string of a transaction has one */
+            return tfl_fail(err, TFL_E_BAD_REPLY, "not JSON: a single quote at byte %zu", i);
     }
     if (containers > MAX_CONTAINERS || commas > MAX_COMMAS)
         return tfl_fail(err, TFL_E_TOO_LARGE,

@@ -57,7 +57,7 @@ void tfl_wallet_init(struct tfl_wallet *w, uint64_t seed, uint64_t index)
 {
     uint8_t key_seed[TFL_SEED_SIZE];
     char name[64];
-    *w = (struct tfl_wallet){0};
+    *w = (struct tfl_wallet){.max_pending = TFL_WALLET_PENDING_MAX};
     snprintf(name, sizeof name, "wallet/%llu", (unsigned long long)index);
     tfl_seed_bytes(key_seed, seed, name);
     tfl_keypair_from_seed(&w->key, key_seed);
@@ -187,7 +187,7 @@ static void keep_own(void *ctx, const struct tfl_note *note)
 static struct tfl_sent *add_pending(struct tfl_wallet *w, uint8_t n)
 {
     struct tfl_wallet_pending *p = w->pending;
-    if (p->n >= TFL_WALLET_PENDING_MAX) {
+    if (p->n >= w->max_pending) {
         if (!tfl_wallet_pending_at(w, 0)->over)
             tfl_wallet_finish(w, tfl_wallet_pending_at(w, 0));
         tfl_wallet_trim(w);

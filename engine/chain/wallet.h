@@ -13,6 +13,7 @@ struct tfl_wallet {
     struct tfl_wallet_notes *notes;     /* owned, private: spendable */
     struct tfl_wallet_pending *pending; /* owned, private */
     uint64_t n_channels;                /* fresh channels given out */
+    uint32_t max_pending;               /* TFL_WALLET_PENDING_MAX */
 };
 
 /* The account i of a run: its key is made of tfl_seed_bytes(seed, "wallet/i"). It has no notes yet. */
