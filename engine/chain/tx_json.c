@@ -61,7 +61,6 @@ static int get_list(struct json_object *v, const char *key, size_t max, size_t *
     return 0;
 }
 
-/* json-c gives the nearest u64 for a larger number: the text tells. */
 static int get_u64(struct json_object *v, const char *key, uint64_t *out, struct tfl_error *err)
 {
     if (!json_object_is_type(v, json_type_int) || json_object_get_int64(v) < 0)
@@ -210,21 +209,49 @@ int tfl_tx_from_json(struct tfl_tx *tx, struct json_object *json, struct tfl_err
     return 0;
 }
 
+/* What json-c does not tell of a text. */
+struct scan {
+    size_t containers, commas, digits;
+    bool in_string, escaped;
+};
+
+/* The next character, which stands at `end`. False: before it ends a number beyond 2^64 - 1, which json-c takes for that. */
+static bool scan_one(struct scan *s, char c, const char *end)
+{
+    static const char most[] = "18446744073709551615";
+    if (s->in_string) {
+        s->in_string = c != '"' || s->escaped;
+        s->escaped = c == '\\' && !s->escaped;
+        return true;
+    }
+    if (c >= '0' && c <= '9') {
+        s->digits++;
+        return true;
+    }
+    bool beyond = s->digits >= sizeof most ||
+                  (s->digits == sizeof most - 1 && memcmp(end - s->digits, most, s->digits) > 0);
+    s->digits = 0;
+    s->in_string = c == '"';
+    s->containers += c == '{' || c == '[';
+    s->commas += c == ',';
+    return !beyond;
+}
+
 static int check_text(const char *text, size_t len, struct tfl_error *err)
 {
-    size_t containers = 0, commas = 0;
+    struct scan s = {0};
     if (len > TFL_TX_JSON_MAX)
         return tfl_fail(err, TFL_E_TOO_LARGE, "a body of %zu bytes: at most %u may be", len, TFL_TX_JSON_MAX);
     for (size_t i = 0; i < len; i++) {
-        containers += text[i] == '{' || text[i] == '[';
-        commas += text[i] == ',';
         if (text[i] == '\'') /* json-c takes it for a quote; no string of a transaction has one */
             return tfl_fail(err, TFL_E_BAD_REPLY, "not JSON: a single quote at byte %zu", i);
+        if (!scan_one(&s, text[i], text + i))
+            return tfl_fail(err, TFL_E_INVALID, "the number before byte %zu does not fit 64 bits", i);
     }
-    if (containers > MAX_CONTAINERS || commas > MAX_COMMAS)
+    if (s.containers > MAX_CONTAINERS || s.commas > MAX_COMMAS)
         return tfl_fail(err, TFL_E_TOO_LARGE,
-            "a body of %zu objects and lists and %zu members: at most %d and %d may be", containers, commas,
-            MAX_CONTAINERS, MAX_COMMAS);
+            "a body of %zu objects and lists and %zu members: at most %d and %d may be", s.containers,
+            s.commas, MAX_CONTAINERS, MAX_COMMAS);
     return 0;
 }
 

@@ -75,6 +75,18 @@ static void test_ids_may_begin_with_0x_where_the_contract_says(void **state)
     free(text);
 }
 
+static void test_the_largest_number_is_read(void **state)
+{
+    struct tfl_error err = {0};
+    struct tfl_tx tx;
+    (void)state;
+    char *text = swapped(V_TX3_JSON, "\"value\":1,", "\"value\":18446744073709551615,");
+    assert_int_equal(tfl_tx_parse(&tx, text, strlen(text), &err), 0);
+    assert_true(tx.ops[0].transfer.outputs[0].value == UINT64_MAX);
+    tfl_tx_done(&tx);
+    free(text);
+}
+
 static void test_each_bad_shape_is_named(void **state)
 {
     const struct {
@@ -96,6 +108,8 @@ static void test_each_bad_shape_is_named(void **state)
         {"\"inputs\":[\"", "\"inputs\":[\"0", "inputs[0]: id: expected 64 hex digits"},
         {"\"value\":1,", "\"value\":1.0,", "outputs[0]: value: expected a whole number"},
         {"\"value\":1,", "\"value\":-1,", "outputs[0]: value: expected a whole number"},
+        {"\"value\":1,", "\"value\":18446744073709551616,", "does not fit 64 bits"},
+        {"\"value\":1,", "\"value\":99999999999999999999,", "does not fit 64 bits"},
         {"\"value\":1,", "\"value\":true,", "outputs[0]: value: expected a whole number"},
         {"\"value\":1,", "", "outputs[0]: value: missing"},
         {"\"inscription\":\"68", "\"inscription\":\"6", "inscription: expected"},
@@ -120,9 +134,10 @@ static void test_each_bad_shape_is_named(void **state)
 static void test_what_is_no_json_is_told_apart(void **state)
 {
     const char *const bad[] = {"", " ", "{", "{\"mantle_tx\":", "nul", "{'mantle_tx':1}", "{\"a\":1}x",
-        "{\"a\":NaN}", "{\"a\":\"\xff\"}", "[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]",
-        "{\"a\":18446744073709551616}"};
-    const char *const wrong[] = {"null", "7", "\"x\"", "[]", "{}", " {} \n"};
+        "{\"a\":\"\xff\"}", "[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]", "{\"a\":1}}"};
+    const char *const wrong[] = {"{\"a\":NaN}" /* json-c takes it, no member does */,
+        "{\"a\":18446744073709551616}", "{\"a\":184467440737095516150}", "null", "7", "\"x\"", "[]", "{}",
+        " {} \n"};
     struct tfl_error err;
     (void)state;
     for (size_t i = 0; i < TFL_LEN(bad); i++) {
@@ -237,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_the_vector_body_is_the_vector_transaction),
         cmocka_unit_test(test_what_is_written_is_read_back),
         cmocka_unit_test(test_ids_may_begin_with_0x_where_the_contract_says),
+        cmocka_unit_test(test_the_largest_number_is_read),
         cmocka_unit_test(test_each_bad_shape_is_named),
         cmocka_unit_test(test_what_is_no_json_is_told_apart),
         cmocka_unit_test(test_bodies_have_bounds),
