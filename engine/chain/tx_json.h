@@ -5,8 +5,9 @@
 
 #include <json-c/json.h>
 
-/* Transactions out of JSON: the body of POST /mempool/add/tx, and what stands in blocks. Strict: a member that is not
- * known, missing or of another type is an error that names its path. Writing is chain/block_json.h. */
+/* Transactions to and from JSON: the body of POST /mempool/add/tx, and what stands in blocks. Strict: a member that is not
+ * known, missing or of another type is an error that names its path. What the API shows is written by
+ * chain/block_json.h. */
 
 #define TFL_TX_JSON_MAX (4u << 20) /* bytes of a body worth parsing: hex doubles the largest transaction */
 
@@ -18,6 +19,9 @@
 int tfl_tx_from_json(struct tfl_tx *tx, struct json_object *json, struct tfl_error *err);
 /* The same from text. TFL_E_BAD_REPLY: it is not JSON at all (HTTP 400; all other errors are 422). */
 int tfl_tx_parse(struct tfl_tx *tx, const char *text, size_t len, struct tfl_error *err);
+
+/* Appends the body of POST /mempool/add/tx: as above, without hash and without white space. */
+void tfl_tx_body(struct tfl_buf *out, const struct tfl_tx *tx);
 
 /* Transactions of a block in the JSON of /cryptarchia/blocks/:id, with its header: id, root and signatures of
  * transactions are computed from what stands there, and id and block_root must be right. b->sig is zeros (the API does not

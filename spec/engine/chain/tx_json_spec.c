@@ -34,6 +34,9 @@ static void test_the_vector_body_is_the_vector_transaction(void **state)
     tfl_tx_encode(&bytes, &tx);
     assert_hex(bytes.data, bytes.len, V_TX3);
     assert_int_equal(tfl_tx_size(&tx), bytes.len);
+    tfl_buf_clear(&bytes);
+    tfl_tx_body(&bytes, &tx);
+    assert_string_equal(bytes.data, V_TX3_JSON);
     tfl_tx_done(&tx);
 }
 
