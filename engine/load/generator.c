@@ -10,9 +10,9 @@ static void pump(struct tfl_generator *g);
 
 /* ---- making */
 
-static struct job *make(struct tfl_generator *g)
+static struct tfl_load_ticket *make(struct tfl_generator *g)
 {
-    struct job *job = g->spare;
+    struct tfl_load_ticket *job = g->spare;
     int64_t from = tfl_now(g->loop);
     if (job) {
         g->spare = job->next;
@@ -32,7 +32,7 @@ static struct job *make(struct tfl_generator *g)
     return job;
 }
 
-static void put_aside(struct tfl_generator *g, struct job *job)
+static void put_aside(struct tfl_generator *g, struct tfl_load_ticket *job)
 {
     job->next = g->spare;
     g->spare = job;
@@ -45,9 +45,9 @@ static bool want_ahead(const struct tfl_generator *g)
 
 /* ---- sending */
 
-static struct job *next_job(struct tfl_generator *g)
+static struct tfl_load_ticket *next_job(struct tfl_generator *g)
 {
-    struct job *job = g->made;
+    struct tfl_load_ticket *job = g->made;
     if (!job)
         return make(g);
     g->made = job->next;
@@ -59,7 +59,7 @@ static struct job *next_job(struct tfl_generator *g)
 
 static void send_next(struct tfl_generator *g)
 {
-    struct job *job = next_job(g);
+    struct tfl_load_ticket *job = next_job(g);
     bool good = !tfl_hash_is_zero(&job->hash);
     int64_t intended = tfl_pacer_at(&g->pacer, job->i), lag;
     uint64_t i = tfl_tracker_plan(g->p.tracker, intended, good ? &job->hash : NULL, &job->err);
@@ -76,7 +76,7 @@ static void send_next(struct tfl_generator *g)
         generator_job_over(g, job);
 }
 
-void generator_job_over(struct tfl_generator *g, struct job *job)
+void generator_job_over(struct tfl_generator *g, struct tfl_load_ticket *job)
 {
     put_aside(g, job);
     g->n_open--;
@@ -179,10 +179,10 @@ struct tfl_generator *tfl_generator_new(
     return g;
 }
 
-static void free_jobs(struct job *job)
+static void free_jobs(struct tfl_load_ticket *job)
 {
     while (job) {
-        struct job *next = job->next;
+        struct tfl_load_ticket *next = job->next;
         tfl_buf_done(&job->body);
         free(job);
         job = next;
@@ -222,14 +222,14 @@ void tfl_generator_stop(struct tfl_generator *g)
     g->stopped = true;
     g->last = g->due;
     tfl_timer_stop(g->loop, &g->arrival);
-    struct job **end = &g->made; /* what was made ahead and is not due goes back */
+    struct tfl_load_ticket **end = &g->made; /* what was made ahead and is not due goes back */
     while (*end && (*end)->i < g->last)
         end = &(*end)->next;
-    struct job *job = *end;
+    struct tfl_load_ticket *job = *end;
     *end = NULL;
     g->made_end = end;
     while (job) {
-        struct job *next = job->next;
+        struct tfl_load_ticket *next = job->next;
         recover_drop(g, job->i, &job->hash);
         put_aside(g, job);
         job = next;
@@ -240,7 +240,7 @@ void tfl_generator_abort(struct tfl_generator *g)
 {
     tfl_generator_stop(g);
     while (g->next_send < g->due) { /* intents all the same */
-        struct job *job = next_job(g);
+        struct tfl_load_ticket *job = next_job(g);
         bool good = !tfl_hash_is_zero(&job->hash);
         tfl_tracker_plan(g->p.tracker, tfl_pacer_at(&g->pacer, job->i), good ? &job->hash : NULL, &job->err);
         recover_drop(g, job->i, &job->hash);

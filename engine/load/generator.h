@@ -21,6 +21,15 @@ struct tfl_load_source {
         void (*fn)(void *arg, const struct tfl_hash *hash), void *arg);
 };
 
+struct tfl_load_ticket;
+
+/* How bodies reach nodes when not over HTTP: in a simulator, in specs. */
+struct tfl_load_wire {
+    /* Must not answer inside; ticket is for tfl_generator_answer, once. Body and ticket are good until then. */
+    void (*post)(struct tfl_load_wire *wire, size_t target, const char *body, size_t len,
+        struct tfl_load_ticket *ticket);
+};
+
 /* Sends transactions at the pacer's times to nodes over HTTP: open loop, so that slow answers never move an arrival. At
  * most in_flight are under way (or wait for another try); arrivals beyond wait in order, none is skipped, and how late
  * they are is in the figures. What does not reach a node goes to the next one, then waits 100 ms, doubling. */
@@ -31,7 +40,8 @@ struct tfl_generator_params {
     size_t n_stages;
     struct tfl_client *const *targets; /* held; all must have a dialect with submit */
     size_t n_targets;
-    bool round_robin; /* else drawn from the seed */
+    struct tfl_load_wire *wire; /* instead of HTTP: targets are not looked at. NULL: HTTP */
+    bool round_robin;           /* else drawn from the seed */
     uint64_t seed;
     const char *stream;             /* of the seed's generator, "load/0" */
     struct tfl_load_source *source; /* must outlive the generator */
@@ -53,6 +63,10 @@ struct tfl_generator *tfl_generator_new(
 void tfl_generator_free(struct tfl_generator *g); /* NULL-safe; what is under way counts as unanswered */
 /* Time 0 is begin_ns, a tfl_now time that may be ahead. */
 void tfl_generator_start(struct tfl_generator *g, int64_t begin_ns);
+/* What the wire's node says: like an answer over HTTP. maybe: there was no answer, but it may have the transaction.
+ * reason: why it is not accepted. */
+void tfl_generator_answer(
+    struct tfl_load_ticket *ticket, enum tfl_submit_answer answer, bool maybe, const char *reason);
 /* No further arrivals: those that are due are still sent. */
 void tfl_generator_stop(struct tfl_generator *g);
 /* Gives up what is queued and under way as well. */

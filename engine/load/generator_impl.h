@@ -7,8 +7,8 @@
 #include "net/http_post.h"
 
 /* A transaction that is made. */
-struct job {
-    struct job *next;
+struct tfl_load_ticket {
+    struct tfl_load_ticket *next;
     uint64_t i;
     struct tfl_hash hash;
     struct tfl_buf body;
@@ -24,7 +24,7 @@ struct job {
 struct lane {
     struct lane *prev, *next;
     struct tfl_http_post post;
-    struct job *job;
+    struct tfl_load_ticket *job;
     size_t target;
 };
 
@@ -41,8 +41,8 @@ struct tfl_generator {
     struct target *targets;
     struct lane *busy;
     size_t n_lanes, n_open, most_open;        /* open: jobs under way or waiting for another try */
-    struct job *made, **made_end;             /* in order, from index next_send on */
-    struct job *spare, *waiting;              /* waiting: for another try */
+    struct tfl_load_ticket *made, **made_end; /* in order, from index next_send on */
+    struct tfl_load_ticket *spare, *waiting;  /* waiting: for another try, or the wire's answer */
     uint64_t next_make, next_send, due, last; /* last: no arrivals from here on */
     struct tfl_rng rng;
     size_t turn;
@@ -61,12 +61,12 @@ struct tfl_generator {
 int lanes_init(struct tfl_generator *g, struct tfl_error *err);
 void lanes_done(struct tfl_generator *g);
 /* Sends the job for the first time, or again; it is the lanes' from now until job_over. */
-void lanes_send(struct tfl_generator *g, struct job *job);
+void lanes_send(struct tfl_generator *g, struct tfl_load_ticket *job);
 /* Every job under way or waiting is over, unanswered. */
 void lanes_abort(struct tfl_generator *g);
 
 /* generator.c */
-void generator_job_over(struct tfl_generator *g, struct job *job);
+void generator_job_over(struct tfl_generator *g, struct tfl_load_ticket *job);
 void generator_pump_later(struct tfl_generator *g);
 static inline int64_t generator_now(const struct tfl_generator *g)
 {

@@ -1,6 +1,6 @@
 #include "load/wallet_source.h"
 
-#include "chain/block_json.h"
+#include "chain/tx_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,16 +27,12 @@ static int make(struct tfl_load_source *source, uint64_t i, struct tfl_buf *body
 {
     struct tfl_wallet_source *s = of(source);
     struct tfl_tx tx = {0};
-    size_t len = 0;
     if (s->kind == TFL_LOAD_INSCRIPTION)
         inscribe(s, i, &tx, hash);
     else if (tfl_wallet_transfer(
                  s->wallets[i % s->n], s->wallets[(i + 1) % s->n]->key.pub, s->amount, &tx, hash, err))
         return tfl_wrap(err, "wallet %zu", (size_t)(i % s->n));
-    struct json_object *json = tfl_tx_json(&tx);
-    const char *text = json_object_to_json_string_length(json, JSON_C_TO_STRING_PLAIN, &len);
-    tfl_buf_add(body, text, len);
-    json_object_put(json);
+    tfl_tx_body(body, &tx);
     tfl_tx_done(&tx);
     return 0;
 }
