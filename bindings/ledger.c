@@ -158,9 +158,9 @@ static void set_faults(lua_State *L, const struct tfl_replay *r)
 static int l_report(lua_State *L)
 {
     const struct tfl_replay *r = check_replay(L);
-    struct tfl_ledger_info info = {0};
+    struct tfl_tx_ledger_info info = {0};
     if (r->ledger)
-        info = tfl_ledger_info(r->ledger);
+        info = tfl_tx_ledger_info(r->ledger);
     lua_createtable(L, 0, 14);
     tfl_set_integer(L, "blocks", r->n_blocks);
     tfl_set_integer(L, "height", r->height);
@@ -199,7 +199,7 @@ static int l_notes(lua_State *L)
     luaL_checkstack(L, 4, NULL);
     lua_newtable(L);
     if (r->ledger)
-        tfl_ledger_each(r->ledger, pk.b, push_note, &(struct notes_ctx){.L = L});
+        tfl_tx_ledger_each(r->ledger, pk.b, push_note, &(struct notes_ctx){.L = L});
     return 1;
 }
 

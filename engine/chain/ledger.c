@@ -15,11 +15,11 @@ struct mark {
     uint8_t key[8];
 };
 
-struct tfl_ledger {
+struct tfl_tx_ledger {
     struct tfl_table notes;    /* struct tfl_note, by id */
     struct tfl_table channels; /* struct channel */
     struct tfl_table spent;    /* struct mark */
-    struct tfl_ledger_info info;
+    struct tfl_tx_ledger_info info;
 };
 
 struct tfl_change {
@@ -58,7 +58,7 @@ static struct mark mark_of(const uint8_t *bytes)
     return m;
 }
 
-static bool is_spent(const struct tfl_ledger *l, const uint8_t *bytes)
+static bool is_spent(const struct tfl_tx_ledger *l, const uint8_t *bytes)
 {
     struct mark m = mark_of(bytes);
     return tfl_table_get(&l->spent, m.key) != NULL;
@@ -66,7 +66,7 @@ static bool is_spent(const struct tfl_ledger *l, const uint8_t *bytes)
 
 /* Two things whose marks are the same (a chance of 2^-64) are spent until either is undone; nothing rests on marks but
  * which of two faults is named. */
-static void set_spent(struct tfl_ledger *l, const uint8_t *bytes, bool spent)
+static void set_spent(struct tfl_tx_ledger *l, const uint8_t *bytes, bool spent)
 {
     struct mark m = mark_of(bytes);
     if (!spent)
@@ -76,7 +76,7 @@ static void set_spent(struct tfl_ledger *l, const uint8_t *bytes, bool spent)
 }
 
 /* Undoes changes down to the first n. */
-static void roll_back(struct tfl_ledger *l, struct tfl_undo *undo, size_t n)
+static void roll_back(struct tfl_tx_ledger *l, struct tfl_undo *undo, size_t n)
 {
     while (undo->n > n) {
         const struct tfl_change *c = &undo->changes[--undo->n];
@@ -104,13 +104,13 @@ static void roll_back(struct tfl_ledger *l, struct tfl_undo *undo, size_t n)
     }
 }
 
-void tfl_ledger_undo(struct tfl_ledger *l, struct tfl_undo *undo)
+void tfl_tx_ledger_undo(struct tfl_tx_ledger *l, struct tfl_undo *undo)
 {
     roll_back(l, undo, 0);
 }
 
 /* A note that cannot be made because it is there: only two equal operations without inputs could do that. */
-static bool make_note(struct tfl_ledger *l, const struct tfl_note *note, struct tfl_undo *undo)
+static bool make_note(struct tfl_tx_ledger *l, const struct tfl_note *note, struct tfl_undo *undo)
 {
     if (tfl_table_get(&l->notes, note->id.b) || note->value > UINT64_MAX - l->info.value)
         return false;
@@ -122,7 +122,7 @@ static bool make_note(struct tfl_ledger *l, const struct tfl_note *note, struct 
     return true;
 }
 
-static void spend_note(struct tfl_ledger *l, const struct tfl_hash *id, struct tfl_undo *undo)
+static void spend_note(struct tfl_tx_ledger *l, const struct tfl_hash *id, struct tfl_undo *undo)
 {
     struct tfl_change *c = add_change(undo);
     const struct tfl_note *note = tfl_table_get(&l->notes, id->b);
@@ -135,7 +135,7 @@ static void spend_note(struct tfl_ledger *l, const struct tfl_hash *id, struct t
 }
 
 struct make_ctx {
-    struct tfl_ledger *l;
+    struct tfl_tx_ledger *l;
     struct tfl_undo *undo;
     bool failed;
 };
@@ -146,7 +146,7 @@ static void make_each(void *ctx, const struct tfl_note *note)
     m->failed = m->failed || !make_note(m->l, note, m->undo);
 }
 
-static bool make_notes(struct tfl_ledger *l, const struct tfl_tx *tx, struct tfl_undo *undo)
+static bool make_notes(struct tfl_tx_ledger *l, const struct tfl_tx *tx, struct tfl_undo *undo)
 {
     struct make_ctx m = {l, undo, false};
     tfl_tx_each_note(tx, make_each, &m);
@@ -162,7 +162,7 @@ static void head_of(
 }
 
 static enum tfl_tx_fault inscribe(
-    struct tfl_ledger *l, const struct tfl_tx_op *op, struct tfl_undo *undo, struct tfl_error *err)
+    struct tfl_tx_ledger *l, const struct tfl_tx_op *op, struct tfl_undo *undo, struct tfl_error *err)
 {
     const struct tfl_inscribe *s = &op->inscribe;
     struct tfl_hash key = tfl_hash_of("TFL_CHANNEL_KEY_V1", &(struct tfl_span){s->channel.b, 32}, 1),
@@ -197,7 +197,8 @@ static enum tfl_tx_fault inscribe(
     return TFL_TX_OK;
 }
 
-static enum tfl_tx_fault missing(const struct tfl_ledger *l, const struct tfl_hash *id, struct tfl_error *err)
+static enum tfl_tx_fault missing(
+    const struct tfl_tx_ledger *l, const struct tfl_hash *id, struct tfl_error *err)
 {
     char hex[TFL_HASH_HEX];
     bool spent = is_spent(l, id->b);
@@ -207,7 +208,7 @@ static enum tfl_tx_fault missing(const struct tfl_ledger *l, const struct tfl_ha
 
 /* All inputs are there before the transaction. */
 static enum tfl_tx_fault find_inputs(
-    const struct tfl_ledger *l, const struct tfl_tx *tx, struct tfl_error *err)
+    const struct tfl_tx_ledger *l, const struct tfl_tx *tx, struct tfl_error *err)
 {
     for (size_t i = 0; i < tx->n_ops; i++) {
         const struct tfl_transfer *t = &tx->ops[i].transfer;
@@ -220,7 +221,7 @@ static enum tfl_tx_fault find_inputs(
 }
 
 static enum tfl_tx_fault change_all(
-    struct tfl_ledger *l, const struct tfl_tx *tx, struct tfl_undo *undo, struct tfl_error *err)
+    struct tfl_tx_ledger *l, const struct tfl_tx *tx, struct tfl_undo *undo, struct tfl_error *err)
 {
     for (size_t i = 0; i < tx->n_ops; i++) {
         const struct tfl_tx_op *op = &tx->ops[i];
@@ -239,8 +240,8 @@ static enum tfl_tx_fault change_all(
     return TFL_TX_OK;
 }
 
-enum tfl_tx_fault tfl_ledger_apply_tx(struct tfl_ledger *l, const struct tfl_tx *tx, struct tfl_verdict *v,
-    struct tfl_undo *undo, struct tfl_error *err)
+enum tfl_tx_fault tfl_tx_ledger_apply_tx(struct tfl_tx_ledger *l, const struct tfl_tx *tx,
+    struct tfl_verdict *v, struct tfl_undo *undo, struct tfl_error *err)
 {
     struct tfl_verdict own_verdict = {.checked = false};
     struct tfl_undo own_undo = {0};
@@ -255,7 +256,7 @@ enum tfl_tx_fault tfl_ledger_apply_tx(struct tfl_ledger *l, const struct tfl_tx 
     if (!fault)
         fault = find_inputs(l, tx, err);
     if (!fault && !v->proven)
-        fault = tfl_tx_prove(v, tx, tfl_ledger_lookup, l, err);
+        fault = tfl_tx_prove(v, tx, tfl_tx_ledger_lookup, l, err);
     if (!fault) {
         fault = change_all(l, tx, undo, err);
         if (fault)
@@ -265,7 +266,7 @@ enum tfl_tx_fault tfl_ledger_apply_tx(struct tfl_ledger *l, const struct tfl_tx 
     return fault;
 }
 
-static int apply_block(struct tfl_ledger *l, const struct tfl_block *b, struct tfl_verdict *verdicts,
+static int apply_block(struct tfl_tx_ledger *l, const struct tfl_block *b, struct tfl_verdict *verdicts,
     bool trusted, struct tfl_undo *undo, struct tfl_error *err)
 {
     struct tfl_undo own = {0};
@@ -276,7 +277,7 @@ static int apply_block(struct tfl_ledger *l, const struct tfl_block *b, struct t
     for (uint32_t i = 0; i < b->n_txs && result == 0; i++) {
         struct tfl_verdict trust = {.checked = true, .proven = true};
         struct tfl_verdict *v = trusted ? &trust : verdicts ? &verdicts[i] : NULL;
-        if (tfl_ledger_apply_tx(l, &b->txs[i], v, undo, err)) {
+        if (tfl_tx_ledger_apply_tx(l, &b->txs[i], v, undo, err)) {
             roll_back(l, undo, mark);
             result = tfl_wrap(err, "transaction %u of %u", i, b->n_txs);
         }
@@ -285,14 +286,14 @@ static int apply_block(struct tfl_ledger *l, const struct tfl_block *b, struct t
     return result;
 }
 
-int tfl_ledger_apply(struct tfl_ledger *l, const struct tfl_block *b, struct tfl_verdict *verdicts,
+int tfl_tx_ledger_apply(struct tfl_tx_ledger *l, const struct tfl_block *b, struct tfl_verdict *verdicts,
     struct tfl_undo *undo, struct tfl_error *err)
 {
     return apply_block(l, b, verdicts, false, undo, err);
 }
 
-int tfl_ledger_apply_trusted(
-    struct tfl_ledger *l, const struct tfl_block *b, struct tfl_undo *undo, struct tfl_error *err)
+int tfl_tx_ledger_apply_trusted(
+    struct tfl_tx_ledger *l, const struct tfl_block *b, struct tfl_undo *undo, struct tfl_error *err)
 {
     return apply_block(l, b, NULL, true, undo, err);
 }
@@ -317,19 +318,19 @@ static int check_genesis(const struct tfl_block *b, struct tfl_error *err)
     return 0;
 }
 
-struct tfl_ledger *tfl_ledger_new(const struct tfl_block *genesis, struct tfl_error *err)
+struct tfl_tx_ledger *tfl_tx_ledger_new(const struct tfl_block *genesis, struct tfl_error *err)
 {
     struct tfl_undo undo = {0};
     if (check_genesis(genesis, err))
         return NULL;
-    struct tfl_ledger *l = tfl_alloc(sizeof *l);
+    struct tfl_tx_ledger *l = tfl_alloc(sizeof *l);
     tfl_table_init(&l->notes, sizeof(struct tfl_note), sizeof(struct tfl_hash));
     tfl_table_init(&l->channels, sizeof(struct channel), sizeof((struct channel *)0)->key);
     tfl_table_init(&l->spent, sizeof(struct mark), sizeof(struct mark));
     for (uint32_t i = 0; i < genesis->n_txs; i++) {
         if (!make_notes(l, &genesis->txs[i], &undo)) {
             tfl_fail(err, TFL_E_INVALID, "a genesis block whose notes are not distinct or beyond 64 bits");
-            tfl_ledger_free(l);
+            tfl_tx_ledger_free(l);
             l = NULL;
             break;
         }
@@ -340,7 +341,7 @@ struct tfl_ledger *tfl_ledger_new(const struct tfl_block *genesis, struct tfl_er
     return l;
 }
 
-void tfl_ledger_free(struct tfl_ledger *l)
+void tfl_tx_ledger_free(struct tfl_tx_ledger *l)
 {
     if (!l)
         return;
@@ -350,7 +351,7 @@ void tfl_ledger_free(struct tfl_ledger *l)
     free(l);
 }
 
-bool tfl_ledger_note(const struct tfl_ledger *l, const struct tfl_hash *id, struct tfl_note *out)
+bool tfl_tx_ledger_note(const struct tfl_tx_ledger *l, const struct tfl_hash *id, struct tfl_note *out)
 {
     const struct tfl_note *note = tfl_table_get(&l->notes, id->b);
     if (note && out)
@@ -358,17 +359,17 @@ bool tfl_ledger_note(const struct tfl_ledger *l, const struct tfl_hash *id, stru
     return note != NULL;
 }
 
-bool tfl_ledger_lookup(void *ledger, const struct tfl_hash *id, struct tfl_note *out)
+bool tfl_tx_ledger_lookup(void *ledger, const struct tfl_hash *id, struct tfl_note *out)
 {
-    return tfl_ledger_note(ledger, id, out);
+    return tfl_tx_ledger_note(ledger, id, out);
 }
 
-bool tfl_ledger_spent(const struct tfl_ledger *l, const struct tfl_hash *id)
+bool tfl_tx_ledger_spent(const struct tfl_tx_ledger *l, const struct tfl_hash *id)
 {
     return is_spent(l, id->b);
 }
 
-void tfl_ledger_each(const struct tfl_ledger *l, const uint8_t pk[TFL_PUBLIC_KEY_SIZE],
+void tfl_tx_ledger_each(const struct tfl_tx_ledger *l, const uint8_t pk[TFL_PUBLIC_KEY_SIZE],
     void (*fn)(void *ctx, const struct tfl_note *note), void *ctx)
 {
     size_t at = 0;
@@ -379,9 +380,9 @@ void tfl_ledger_each(const struct tfl_ledger *l, const uint8_t pk[TFL_PUBLIC_KEY
     }
 }
 
-struct tfl_ledger_info tfl_ledger_info(const struct tfl_ledger *l)
+struct tfl_tx_ledger_info tfl_tx_ledger_info(const struct tfl_tx_ledger *l)
 {
-    struct tfl_ledger_info info = l->info;
+    struct tfl_tx_ledger_info info = l->info;
     info.n_notes = l->notes.n;
     info.n_channels = l->channels.n;
     return info;

@@ -13,7 +13,7 @@ void tfl_replay_done(struct tfl_replay *r)
 {
     if (!r)
         return;
-    tfl_ledger_free(r->ledger);
+    tfl_tx_ledger_free(r->ledger);
     tfl_block_done(&r->block);
     free(r->findings);
     *r = (struct tfl_replay){0};
@@ -26,7 +26,7 @@ static int follow(struct tfl_replay *r, const struct tfl_block *b, struct tfl_er
         return tfl_fail(err, TFL_E_STATE, "block %s comes while the one before is not judged to its end",
             tfl_hash_hex(id, &b->id));
     if (!r->ledger) {
-        r->ledger = tfl_ledger_new(b, err);
+        r->ledger = tfl_tx_ledger_new(b, err);
         return r->ledger ? 0 : tfl_wrap(err, "first block %s", tfl_hash_hex(id, &b->id));
     }
     if (!tfl_hash_eq(&b->header.parent, &r->tip))
@@ -71,7 +71,7 @@ static void find_fault(
 static void judge(struct tfl_replay *r, const struct tfl_tx *tx)
 {
     struct tfl_error err = {0};
-    enum tfl_tx_fault fault = tfl_ledger_apply_tx(r->ledger, tx, NULL, NULL, &err);
+    enum tfl_tx_fault fault = tfl_tx_ledger_apply_tx(r->ledger, tx, NULL, NULL, &err);
     if (fault) {
         find_fault(r, tx, fault, &err);
         return;

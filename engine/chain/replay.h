@@ -16,7 +16,7 @@ struct tfl_finding {
 };
 
 struct tfl_replay {
-    struct tfl_ledger *ledger; /* NULL before genesis */
+    struct tfl_tx_ledger *ledger; /* NULL before genesis */
     struct tfl_hash tip;
     uint64_t height, slot; /* of the tip */
     uint64_t n_blocks, n_txs, n_transfers,

@@ -206,7 +206,7 @@ void tfl_api_balance(struct tfl_node *node, struct tfl_http_request *req)
             req, 404, TFL_HTTP_TEXT, "notes are known for the tip alone, which is %s now", tip_hex);
         return;
     }
-    tfl_ledger_each(tfl_core_ledger(node->core), pk.b, add_note, &b);
+    tfl_tx_ledger_each(tfl_core_ledger(node->core), pk.b, add_note, &b);
     tfl_http_replyf(req, 200, TFL_HTTP_TEXT,
         "{\"tip\":\"%s\",\"balance\":%llu,\"notes\":{%s},\"address\":\"%s\"}", tip_hex,
         (unsigned long long)b.sum, b.notes.data ? b.notes.data : "", tfl_hash_hex(hex, &pk));

@@ -39,7 +39,7 @@ static void try_one(struct build *w, struct tfl_mempool_tx *m)
     }
     w->proofs += !m->verdict.proven;
     TFL_ASSERT(tfl_tx_decode(tx, &r, &err) == 0);
-    enum tfl_tx_fault fault = tfl_ledger_apply_tx(core->ledger, tx, &m->verdict, &w->undo, NULL);
+    enum tfl_tx_fault fault = tfl_tx_ledger_apply_tx(core->ledger, tx, &m->verdict, &w->undo, NULL);
     if (fault == TFL_TX_OK) {
         w->b->n_txs++;
         w->room -= m->bytes->len;
@@ -70,7 +70,7 @@ void core_build(struct tfl_core *core, struct tfl_block *b)
             break;
         try_one(&w, m);
     }
-    tfl_ledger_undo(core->ledger, &w.undo);
+    tfl_tx_ledger_undo(core->ledger, &w.undo);
     tfl_undo_done(&w.undo);
     while (w.n_taken > 0)
         tfl_mempool_ready(&core->pool, w.taken[--w.n_taken]); /* to be removed as those of any block are */

@@ -49,7 +49,7 @@ struct tfl_core {
     struct tfl_orphans orphans;
 
     /* core_ledger.c: all three follow the tip */
-    struct tfl_ledger *ledger;
+    struct tfl_tx_ledger *ledger;
     struct tfl_tx_index txs;
     struct tfl_undo
         *undos; /* owned; undos[undo_head + i] undoes the canonical block of height undo_base + 1 + i */

@@ -7,7 +7,7 @@
 
 int core_ledger_init(struct tfl_core *core, const struct tfl_block *genesis, struct tfl_error *err)
 {
-    core->ledger = tfl_ledger_new(genesis, err);
+    core->ledger = tfl_tx_ledger_new(genesis, err);
     if (!core->ledger)
         return tfl_wrap(err, "genesis");
     for (uint32_t i = 0; i < genesis->n_txs; i++) {
@@ -23,7 +23,7 @@ void core_ledger_done(struct tfl_core *core)
         tfl_undo_done(&core->undos[i]);
     free(core->undos);
     tfl_tx_index_done(&core->txs);
-    tfl_ledger_free(core->ledger);
+    tfl_tx_ledger_free(core->ledger);
 }
 
 static void undos_push(struct tfl_core *core, struct tfl_undo undo)
@@ -90,8 +90,8 @@ static int push(
         if (m && same_proofs(m, &b->txs[i]))
             verdicts[i] = m->verdict;
     }
-    if (trusted ? tfl_ledger_apply_trusted(core->ledger, b, &undo, err)
-                : tfl_ledger_apply(core->ledger, b, verdicts, &undo, err)) {
+    if (trusted ? tfl_tx_ledger_apply_trusted(core->ledger, b, &undo, err)
+                : tfl_tx_ledger_apply(core->ledger, b, verdicts, &undo, err)) {
         tfl_undo_done(&undo);
         return -1;
     }
@@ -113,7 +113,7 @@ static void pop(struct tfl_core *core, const struct tfl_block *b)
 {
     TFL_ASSERT(core->n_undos > core->undo_head);
     struct tfl_undo *undo = &core->undos[--core->n_undos];
-    tfl_ledger_undo(core->ledger, undo);
+    tfl_tx_ledger_undo(core->ledger, undo);
     tfl_undo_done(undo);
     for (uint32_t i = b->n_txs; i-- > 0;) {
         const struct tfl_tx *tx = &b->txs[i];

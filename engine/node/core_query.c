@@ -36,10 +36,10 @@ void tfl_core_info(const struct tfl_core *core, struct tfl_core_info *info)
     info->txs.bytes = core->pool.bytes;
     info->txs.parked = core->pool.n_parked;
     info->txs.included = core->txs.n;
-    info->txs.notes = tfl_ledger_info(core->ledger).n_notes;
+    info->txs.notes = tfl_tx_ledger_info(core->ledger).n_notes;
 }
 
-const struct tfl_ledger *tfl_core_ledger(const struct tfl_core *core)
+const struct tfl_tx_ledger *tfl_core_ledger(const struct tfl_core *core)
 {
     return core->ledger;
 }

@@ -110,7 +110,7 @@ static void queue_gossip(struct tfl_core *core, struct tfl_bytes *bytes, const s
 static bool lookup(void *arg, const struct tfl_hash *id, struct tfl_note *out)
 {
     const struct tfl_core *core = arg;
-    return tfl_ledger_note(core->ledger, id, out) || tfl_mempool_note(&core->pool, id, out);
+    return tfl_tx_ledger_note(core->ledger, id, out) || tfl_mempool_note(&core->pool, id, out);
 }
 
 static bool is_final_fault(enum tfl_tx_fault fault)

@@ -163,7 +163,7 @@ struct tfl_core_info {
 void tfl_core_info(const struct tfl_core *core, struct tfl_core_info *info);
 
 /* The ledger at the tip; read-only, until the next input. */
-const struct tfl_ledger *tfl_core_ledger(const struct tfl_core *core);
+const struct tfl_tx_ledger *tfl_core_ledger(const struct tfl_core *core);
 /* Does the transaction wait in the mempool? */
 bool tfl_core_is_pending(const struct tfl_core *core, const struct tfl_hash *tx);
 /* Calls fn for the hash of each that waits, oldest first. */

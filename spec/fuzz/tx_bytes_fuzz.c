@@ -15,7 +15,7 @@ static bool any_note(void *ctx, const struct tfl_hash *id, struct tfl_note *out)
 }
 
 /* A ledger with one note, of the key that the first 32 bytes of the input name. */
-static struct tfl_ledger *ledger(const uint8_t *pk)
+static struct tfl_tx_ledger *ledger(const uint8_t *pk)
 {
     struct tfl_output notes[2] = {{.value = UINT64_MAX - 7}, {.value = 7}};
     struct tfl_stake stake = {.stake = 1};
@@ -24,7 +24,7 @@ static struct tfl_ledger *ledger(const uint8_t *pk)
     memcpy(notes[0].pk, pk, sizeof notes[0].pk);
     memcpy(notes[1].pk, pk, sizeof notes[1].pk);
     tfl_genesis_block(&b, &g);
-    return tfl_ledger_new(&b, NULL);
+    return tfl_tx_ledger_new(&b, NULL);
 }
 
 /* Any bytes: refused, or what the encoder makes of the result; what JSON makes of it comes back the same; checks give a
@@ -56,19 +56,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fault = tfl_tx_prove(&v, &tx, any_note, pk, &err);
         TFL_ASSERT(v.proven == !fault);
     }
-    struct tfl_ledger *l = ledger(pk);
+    struct tfl_tx_ledger *l = ledger(pk);
     struct tfl_undo undo = {0};
-    struct tfl_ledger_info before = tfl_ledger_info(l);
+    struct tfl_tx_ledger_info before = tfl_tx_ledger_info(l);
     v = (struct tfl_verdict){0};
-    fault = tfl_ledger_apply_tx(l, &tx, &v, &undo, &err);
-    struct tfl_ledger_info after = tfl_ledger_info(l);
+    fault = tfl_tx_ledger_apply_tx(l, &tx, &v, &undo, &err);
+    struct tfl_tx_ledger_info after = tfl_tx_ledger_info(l);
     TFL_ASSERT(after.value == before.value);
     TFL_ASSERT(!fault || undo.n == 0);
-    tfl_ledger_undo(l, &undo);
-    after = tfl_ledger_info(l);
+    tfl_tx_ledger_undo(l, &undo);
+    after = tfl_tx_ledger_info(l);
     TFL_ASSERT(memcmp(&before, &after, sizeof before) == 0);
     tfl_undo_done(&undo);
-    tfl_ledger_free(l);
+    tfl_tx_ledger_free(l);
     tfl_tx_done(&tx);
     return 0;
 }

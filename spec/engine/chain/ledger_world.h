@@ -42,12 +42,12 @@ static inline void put_notes_genesis(struct tfl_block *b)
     tfl_genesis_block(b, &g);
 }
 
-static inline struct tfl_ledger *notes_ledger(void)
+static inline struct tfl_tx_ledger *notes_ledger(void)
 {
     TFL_BLOCK genesis = {0};
     struct tfl_error err = {0};
     put_notes_genesis(&genesis);
-    struct tfl_ledger *l = tfl_ledger_new(&genesis, &err);
+    struct tfl_tx_ledger *l = tfl_tx_ledger_new(&genesis, &err);
     assert_non_null(l);
     return l;
 }
@@ -111,11 +111,11 @@ static inline void fold_note(void *ctx, const struct tfl_note *note)
     *sum += tfl_get_le(note->id.b, 8) * (note->value | 1);
 }
 
-static inline uint64_t fold(const struct tfl_ledger *l)
+static inline uint64_t fold(const struct tfl_tx_ledger *l)
 {
-    struct tfl_ledger_info i = tfl_ledger_info(l);
+    struct tfl_tx_ledger_info i = tfl_tx_ledger_info(l);
     uint64_t sum = i.value * 31 + i.n_notes * 7 + i.n_channels;
-    tfl_ledger_each(l, NULL, fold_note, &sum);
+    tfl_tx_ledger_each(l, NULL, fold_note, &sum);
     return sum;
 }
 

@@ -46,7 +46,7 @@ static void test_a_good_chain_has_no_findings(void **state)
     assert_int_equal(r.n_txs, 2);
     assert_int_equal(r.n_transfers, 3);
     assert_int_equal(r.n_inscribes, 1);
-    struct tfl_ledger_info info = tfl_ledger_info(r.ledger);
+    struct tfl_tx_ledger_info info = tfl_tx_ledger_info(r.ledger);
     assert_int_equal(info.value, info.genesis_value);
     tfl_replay_done(&r);
 }

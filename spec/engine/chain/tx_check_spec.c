@@ -57,16 +57,16 @@ static void test_equal_genesis_notes_are_all_distinct(void **state)
         notes[i].value = 5;
     assert_int_equal(tfl_genesis_check(&g, &err), 0);
     tfl_genesis_block(&b, &g);
-    struct tfl_ledger *l = tfl_ledger_new(&b, &err);
+    struct tfl_tx_ledger *l = tfl_tx_ledger_new(&b, &err);
     assert_non_null(l);
-    assert_int_equal(tfl_ledger_info(l).n_notes, TFL_NOTES_MAX);
-    assert_int_equal(tfl_ledger_info(l).value, 5 * TFL_NOTES_MAX);
+    assert_int_equal(tfl_tx_ledger_info(l).n_notes, TFL_NOTES_MAX);
+    assert_int_equal(tfl_tx_ledger_info(l).value, 5 * TFL_NOTES_MAX);
     tfl_block_encode(&bytes, &b);
     assert_int_equal(tfl_block_decode(&again, bytes.data, bytes.len, &err), 0);
     g.n_notes++;
     assert_int_equal(tfl_genesis_check(&g, &err), -1);
     assert_non_null(strstr(err.msg, "16385"));
-    tfl_ledger_free(l);
+    tfl_tx_ledger_free(l);
     free(notes);
 }
 
@@ -88,7 +88,7 @@ static void test_genesis_notes_out_of_bounds_are_refused(void **state)
 
 static void test_a_good_transaction_is_proven_once(void **state)
 {
-    struct tfl_ledger *l = notes_ledger();
+    struct tfl_tx_ledger *l = notes_ledger();
     struct tfl_verdict v;
     struct tfl_error err = {0};
     struct tfl_tx tx;
@@ -99,15 +99,15 @@ static void test_a_good_transaction_is_proven_once(void **state)
     assert_false(v.proven);
     assert_hex(v.hash.b, 32, V_TX3_HASH);
     assert_int_equal(v.size, sizeof V_TX3 / 2);
-    assert_int_equal(tfl_tx_prove(&v, &tx, tfl_ledger_lookup, l, &err), TFL_TX_OK);
+    assert_int_equal(tfl_tx_prove(&v, &tx, tfl_tx_ledger_lookup, l, &err), TFL_TX_OK);
     assert_true(v.proven);
     assert_hex(tx.ops[0].proof, 64, V_TX3_SIG);
     /* what is proven is not looked at again: a spoilt proof goes unseen from here on */
     tx.ops[0].proof[0] ^= 1;
-    assert_int_equal(tfl_tx_prove(&v, &tx, tfl_ledger_lookup, l, &err), TFL_TX_OK);
-    assert_int_equal(tfl_ledger_apply_tx(l, &tx, &v, NULL, &err), TFL_TX_OK);
+    assert_int_equal(tfl_tx_prove(&v, &tx, tfl_tx_ledger_lookup, l, &err), TFL_TX_OK);
+    assert_int_equal(tfl_tx_ledger_apply_tx(l, &tx, &v, NULL, &err), TFL_TX_OK);
     tfl_tx_done(&tx);
-    tfl_ledger_free(l);
+    tfl_tx_ledger_free(l);
 }
 
 static void test_an_inscription_alone_needs_no_ledger(void **state)
@@ -130,7 +130,7 @@ static void test_an_inscription_alone_needs_no_ledger(void **state)
 /* Every flipped bit of a signature, and a signature over another transaction. */
 static void test_bad_signatures_are_refused(void **state)
 {
-    struct tfl_ledger *l = notes_ledger();
+    struct tfl_tx_ledger *l = notes_ledger();
     struct tfl_verdict v;
     struct tfl_tx tx, other;
     (void)state;
@@ -141,9 +141,9 @@ static void test_bad_signatures_are_refused(void **state)
             enum tfl_tx_fault fault = tfl_tx_check(&v, &tx, NULL);
             assert_int_equal(fault, op == 1 ? TFL_TX_BAD_SIGNATURE : TFL_TX_OK);
             if (op != 1)
-                assert_int_equal(tfl_tx_prove(&v, &tx, tfl_ledger_lookup, l, NULL), TFL_TX_BAD_SIGNATURE);
+                assert_int_equal(tfl_tx_prove(&v, &tx, tfl_tx_ledger_lookup, l, NULL), TFL_TX_BAD_SIGNATURE);
             assert_false(v.proven);
-            assert_int_equal(tfl_ledger_apply_tx(l, &tx, NULL, NULL, NULL), TFL_TX_BAD_SIGNATURE);
+            assert_int_equal(tfl_tx_ledger_apply_tx(l, &tx, NULL, NULL, NULL), TFL_TX_BAD_SIGNATURE);
             tx.ops[op].proof[i] ^= (uint8_t)(1 << i % 8);
         }
     }
@@ -153,29 +153,29 @@ static void test_bad_signatures_are_refused(void **state)
     tfl_keypair_from_seed(&thief, seed);
     put_pay(&other, &input, 1000, thief.pub);
     memcpy(other.ops[0].proof, tx.ops[0].proof, 64);
-    assert_int_equal(tfl_ledger_apply_tx(l, &other, NULL, NULL, NULL), TFL_TX_BAD_SIGNATURE);
+    assert_int_equal(tfl_tx_ledger_apply_tx(l, &other, NULL, NULL, NULL), TFL_TX_BAD_SIGNATURE);
     sign_all(&other, &thief);
-    assert_int_equal(tfl_ledger_apply_tx(l, &other, NULL, NULL, NULL), TFL_TX_BAD_SIGNATURE);
-    assert_int_equal(tfl_ledger_apply_tx(l, &tx, NULL, NULL, NULL), TFL_TX_OK);
+    assert_int_equal(tfl_tx_ledger_apply_tx(l, &other, NULL, NULL, NULL), TFL_TX_BAD_SIGNATURE);
+    assert_int_equal(tfl_tx_ledger_apply_tx(l, &tx, NULL, NULL, NULL), TFL_TX_OK);
     tfl_tx_done(&tx);
     tfl_tx_done(&other);
-    tfl_ledger_free(l);
+    tfl_tx_ledger_free(l);
 }
 
 static void refuse(struct tfl_tx *tx, enum tfl_tx_fault want, const char *say)
 {
-    struct tfl_ledger *l = notes_ledger();
+    struct tfl_tx_ledger *l = notes_ledger();
     struct tfl_keypair k = vector_key();
     struct tfl_error err = {0};
     uint64_t before = fold(l);
     if (tx->n_ops)
         sign_all(tx, &k);
-    assert_int_equal(tfl_ledger_apply_tx(l, tx, NULL, NULL, &err), want);
+    assert_int_equal(tfl_tx_ledger_apply_tx(l, tx, NULL, NULL, &err), want);
     assert_int_equal(err.code, TFL_E_INVALID);
     if (!strstr(err.msg, say))
         fail_msg("\"%s\" does not say \"%s\"", err.msg, say);
     assert_true(fold(l) == before);
-    tfl_ledger_free(l);
+    tfl_tx_ledger_free(l);
 }
 
 static void test_each_bad_shape_is_named(void **state)

@@ -6,7 +6,7 @@
 /* A wallet with n genesis notes of value each, and the ledger that has them. */
 struct world {
     struct tfl_wallet w;
-    struct tfl_ledger *l;
+    struct tfl_tx_ledger *l;
     uint8_t to[32];
 };
 
@@ -29,7 +29,7 @@ static void open_world(struct world *w, uint32_t n, uint64_t value)
         memcpy(notes[i].pk, w->w.key.pub, sizeof notes[i].pk);
     }
     tfl_genesis_block(&b, &g);
-    w->l = tfl_ledger_new(&b, &err);
+    w->l = tfl_tx_ledger_new(&b, &err);
     assert_non_null(w->l);
     tfl_tx_each_note(&b.txs[0], receive, &w->w);
     assert_int_equal(tfl_wallet_n_notes(&w->w), n);
@@ -38,7 +38,7 @@ static void open_world(struct world *w, uint32_t n, uint64_t value)
 static void close_world(struct world *w)
 {
     tfl_wallet_done(&w->w);
-    tfl_ledger_free(w->l);
+    tfl_tx_ledger_free(w->l);
 }
 
 /* Sends amount; include: applies it to the ledger too. */
@@ -51,7 +51,7 @@ static struct tfl_hash send(struct world *w, uint64_t amount, enum tfl_tx_fault 
     again = tfl_tx_hash(&tx);
     assert_true(tfl_hash_eq(&hash, &again));
     if ((int)want >= 0)
-        assert_int_equal(tfl_ledger_apply_tx(w->l, &tx, NULL, NULL, &err), want);
+        assert_int_equal(tfl_tx_ledger_apply_tx(w->l, &tx, NULL, NULL, &err), want);
     tfl_tx_done(&tx);
     return hash;
 }
@@ -66,7 +66,7 @@ static void sync_one(void *ctx, const struct tfl_note *note)
 static void sync_with_ledger(struct world *w)
 {
     TFL_BUF notes = {0};
-    tfl_ledger_each(w->l, w->w.key.pub, sync_one, &notes);
+    tfl_tx_ledger_each(w->l, w->w.key.pub, sync_one, &notes);
     tfl_wallet_sync(&w->w, (const struct tfl_note *)(void *)notes.data, notes.len / sizeof(struct tfl_note));
 }
 
@@ -104,7 +104,7 @@ static void test_change_is_spent_before_it_is_on_the_chain(void **state)
     assert_int_equal(err.code, TFL_E_USAGE);
     send(&w, 10, TFL_TX_OK); /* no change */
     assert_int_equal(tfl_wallet_n_notes(&w.w), 0);
-    assert_int_equal(tfl_ledger_info(w.l).value, 100);
+    assert_int_equal(tfl_tx_ledger_info(w.l).value, 100);
     close_world(&w);
 }
 
@@ -119,12 +119,12 @@ static void test_several_notes_are_joined_and_used_in_turn(void **state)
     assert_int_equal(tx.ops[0].transfer.n_inputs, 3);
     assert_int_equal(tx.ops[0].transfer.outputs[1].value, 50);
     struct tfl_hash change = note_of(&tx, 0, 1);
-    assert_int_equal(tfl_ledger_apply_tx(w.l, &tx, NULL, NULL, NULL), TFL_TX_OK);
+    assert_int_equal(tfl_tx_ledger_apply_tx(w.l, &tx, NULL, NULL, NULL), TFL_TX_OK);
     tfl_tx_done(&tx);
     assert_int_equal(
         tfl_wallet_transfer(&w.w, w.to, 1, &tx, NULL, &err), 0); /* the fourth note, not the change */
     assert_false(tfl_hash_eq(&tx.ops[0].transfer.inputs[0], &change));
-    assert_int_equal(tfl_ledger_apply_tx(w.l, &tx, NULL, NULL, NULL), TFL_TX_OK);
+    assert_int_equal(tfl_tx_ledger_apply_tx(w.l, &tx, NULL, NULL, NULL), TFL_TX_OK);
     tfl_tx_done(&tx);
     assert_int_equal(tfl_wallet_transfer(&w.w, w.to, 1, &tx, NULL, &err), 0);
     assert_true(tfl_hash_eq(&tx.ops[0].transfer.inputs[0], &change));
@@ -296,7 +296,7 @@ static void test_random_losses_never_make_a_bad_transfer(void **state)
         } else if (dice < 9 &&
                    n > 0) { /* the oldest is included: it must be good unless its parent was dropped */
             struct tfl_hash hash = tfl_tx_hash(&waiting[0]);
-            enum tfl_tx_fault fault = tfl_ledger_apply_tx(w.l, &waiting[0], NULL, NULL, NULL);
+            enum tfl_tx_fault fault = tfl_tx_ledger_apply_tx(w.l, &waiting[0], NULL, NULL, NULL);
             if (fault) /* then the wallet knows it as dropped */
                 assert_false(tfl_wallet_dropped(&w.w, &hash, NULL, NULL));
             else
@@ -360,7 +360,7 @@ static void test_inscriptions_have_fresh_channels(void **state)
     struct tfl_tx tx;
     struct tfl_hash hash, parent = filled(4);
     struct tfl_verdict v;
-    struct tfl_ledger *l = notes_ledger();
+    struct tfl_tx_ledger *l = notes_ledger();
     (void)state;
     tfl_wallet_init(&w, 1, 2);
     w.key = k;
@@ -368,7 +368,7 @@ static void test_inscriptions_have_fresh_channels(void **state)
         tfl_wallet_inscribe(&w, &tx, &hash, NULL, NULL, "hi", 2);
         assert_int_equal(tfl_tx_check(&v, &tx, NULL), TFL_TX_OK);
         assert_true(tfl_hash_eq(&v.hash, &hash));
-        assert_int_equal(tfl_ledger_apply_tx(l, &tx, &v, NULL, NULL), TFL_TX_OK);
+        assert_int_equal(tfl_tx_ledger_apply_tx(l, &tx, &v, NULL, NULL), TFL_TX_OK);
         if (i == 7)
             assert_hex(tx.ops[0].inscribe.channel.b, 32, V_FRESH_CHANNEL_7);
         tfl_tx_done(&tx);
@@ -378,7 +378,7 @@ static void test_inscriptions_have_fresh_channels(void **state)
     assert_int_equal(tfl_tx_check(&v, &tx, NULL), TFL_TX_OK);
     tfl_tx_done(&tx);
     tfl_wallet_done(&w);
-    tfl_ledger_free(l);
+    tfl_tx_ledger_free(l);
 }
 
 int main(void)
