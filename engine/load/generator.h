@@ -83,6 +83,8 @@ struct tfl_generator_figures {
     int64_t make_ns;                          /* spent making (signing) transactions */
     uint64_t made;
 };
+/* The node's name of a target; "" for those of a wire. */
+const char *tfl_generator_target(const struct tfl_generator *g, size_t target);
 void tfl_generator_figures(const struct tfl_generator *g, struct tfl_generator_figures *out);
 
 #endif

@@ -208,3 +208,8 @@ void lanes_abort(struct tfl_generator *g)
         job_ends(g, job, TFL_TX_UNANSWERED, "given up with the load");
     }
 }
+
+const char *tfl_generator_target(const struct tfl_generator *g, size_t target)
+{
+    return target < g->p.n_targets && g->targets[target].client ? g->targets[target].client->name : "";
+}
