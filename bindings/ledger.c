@@ -57,11 +57,16 @@ static int l_read(lua_State *L)
     return tfl_task_await(L, &tfl_client_block(client, &id, (int64_t)(timeout * 1000))->op, push_read);
 }
 
+/* Freed also when reading it raises. */
+struct held {
+    struct json_object *json;
+};
+
 static int l_json_gc(lua_State *L)
 {
-    struct json_object **json = lua_touserdata(L, 1);
-    json_object_put(*json);
-    *json = NULL;
+    struct held *held = lua_touserdata(L, 1);
+    json_object_put(held->json);
+    held->json = NULL;
     return 0;
 }
 
@@ -70,11 +75,11 @@ static int l_add(lua_State *L)
 {
     struct tfl_replay *r = check_replay(L);
     const char *text = luaL_checkstring(L, 2);
-    struct json_object **json = lua_newuserdatauv(L, sizeof *json, 0);
-    *json = NULL;
+    struct held *held = lua_newuserdatauv(L, sizeof *held, 0);
+    held->json = NULL;
     luaL_setmetatable(L, JSON_META);
-    *json = json_tokener_parse(text);
-    return push_json(L, r, *json);
+    held->json = json_tokener_parse(text);
+    return push_json(L, r, held->json);
 }
 
 /* replay:add_bytes(bytes): the next block in its encoded form. */

@@ -115,7 +115,8 @@ describe("a replay", function()
             local n = replay:add_genesis(plan)
             local report, mine = replay:report(), replay:notes(wallets[1].pk)
             wallets[1]:sync(mine)
-            return { more = replay:step(), id = topology.genesis_id(plan), report = report, n = #mine, balance = wallets[1]:balance(),
+            return { more = replay:step(), id = topology.genesis_id(plan), report = report, n = #mine,
+                balance = wallets[1]:balance(),
                 again = failure(replay.add_genesis, replay, plan), empty = ledger.replay():report().blocks,
                 bad = failure(replay.add, replay, "{}"), worse = failure(replay.add, replay, "{"),
                 bytes = failure(replay.add_bytes, replay, "abc") }
@@ -202,6 +203,7 @@ describe("wallets and replay with real nodes", function()
         local file = support.write("replayed.lua", SCENARIO)
         local result = support.run { file, "--seed", "5" }
         assert.equal(0, result.code, result.text)
-        assert.matches("transactions 20 transfers 15 inscriptions 5 value 1000 of 1000 findings 0 balance 150", result.text, 1, true)
+        assert.matches("transactions 20 transfers 15 inscriptions 5 value 1000 of 1000 findings 0 balance 150",
+            result.text, 1, true)
     end)
 end)

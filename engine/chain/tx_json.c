@@ -72,7 +72,7 @@ static int get_u64(struct json_object *v, const char *key, uint64_t *out, struct
 static int get_output(struct json_object *o, struct tfl_output *out, struct tfl_error *err)
 {
     static const char *const keys[] = {"value", "pk"};
-    struct json_object *v[2];
+    struct json_object *v[2] = {0};
     if (get_members(o, keys, 2, NULL, v, err) || get_u64(v[0], keys[0], &out->value, err))
         return -1;
     return get_hex(v[1], keys[1], out->pk, sizeof out->pk, false, err);
@@ -81,8 +81,8 @@ static int get_output(struct json_object *o, struct tfl_output *out, struct tfl_
 static int get_transfer(struct json_object *o, struct tfl_transfer *t, struct tfl_error *err)
 {
     static const char *const keys[] = {"inputs", "outputs"};
-    struct json_object *v[2];
-    size_t n_in, n_out;
+    struct json_object *v[2] = {0};
+    size_t n_in = 0, n_out = 0;
     if (get_members(o, keys, 2, NULL, v, err) || get_list(v[0], keys[0], UINT8_MAX, &n_in, err) ||
         get_list(v[1], keys[1], UINT8_MAX, &n_out, err))
         return -1;
@@ -105,7 +105,7 @@ static int get_transfer(struct json_object *o, struct tfl_transfer *t, struct tf
 static int get_inscribe(struct json_object *o, struct tfl_inscribe *s, struct tfl_error *err)
 {
     static const char *const keys[] = {"channel_id", "inscription", "parent", "signer"};
-    struct json_object *v[4];
+    struct json_object *v[4] = {0};
     if (get_members(o, keys, 4, NULL, v, err) ||
         get_hex(v[0], keys[0], s->channel.b, sizeof s->channel.b, true, err))
         return -1;
@@ -126,8 +126,8 @@ static int get_inscribe(struct json_object *o, struct tfl_inscribe *s, struct tf
 static int get_op(struct json_object *o, struct tfl_tx_op *op, struct tfl_error *err)
 {
     static const char *const keys[] = {"opcode", "payload"};
-    struct json_object *v[2];
-    uint64_t code;
+    struct json_object *v[2] = {0};
+    uint64_t code = 0;
     if (get_members(o, keys, 2, NULL, v, err) || get_u64(v[0], keys[0], &code, err))
         return -1;
     if (code != TFL_OP_TRANSFER && code != TFL_OP_INSCRIBE)
@@ -172,8 +172,8 @@ static int check_hash(const struct tfl_tx *tx, struct json_object *mantle, struc
 static int get_tx(struct json_object *json, struct tfl_tx *tx, struct tfl_error *err)
 {
     static const char *const keys[] = {"mantle_tx", "ops_proofs"}, *const ops_key[] = {"ops"};
-    struct json_object *v[2], *ops;
-    size_t n_ops, n_proofs;
+    struct json_object *v[2] = {0}, *ops = NULL;
+    size_t n_ops = 0, n_proofs = 0;
     if (get_members(json, keys, 2, NULL, v, err))
         return -1;
     if (get_members(v[0], ops_key, 1, "hash", &ops, err) || get_list(ops, ops_key[0], UINT8_MAX, &n_ops, err))
@@ -313,7 +313,7 @@ static int get_block(struct json_object *json, struct tfl_block *b, struct tfl_e
 {
     struct json_object *header = NULL, *txs = NULL;
     struct tfl_hash seen_id;
-    size_t n;
+    size_t n = 0;
     char want[TFL_HASH_HEX], seen[TFL_HASH_HEX];
     if (!json_object_is_type(json, json_type_object))
         return wrong("block", "an object", json, err);

@@ -205,8 +205,8 @@ static struct tfl_sent *add_pending(struct tfl_wallet *w, uint8_t n)
 int tfl_wallet_transfer(struct tfl_wallet *w, const uint8_t to[TFL_PUBLIC_KEY_SIZE], uint64_t amount,
     struct tfl_tx *tx, struct tfl_hash *hash, struct tfl_error *err)
 {
-    uint64_t sum;
-    uint8_t n;
+    uint64_t sum = 0;
+    uint8_t n = 0;
     *tx = (struct tfl_tx){0};
     if (choose(w, amount, &n, &sum, err))
         return -1;
