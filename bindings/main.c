@@ -5,6 +5,7 @@
 #include "net/http_client.h"
 #include "proc/guardian.h"
 
+#include <fcntl.h>
 #include <lualib.h>
 #include <signal.h>
 #include <sodium.h>
@@ -15,22 +16,21 @@
 
 struct program {
     struct tfl_engine engine;
-    struct tfl_signal signals[3];
+    struct tfl_signal signals[4];
 };
 
 static void interrupted(struct tfl_engine *engine, int signum)
 {
     engine->signum = signum;
     if (++engine->interrupts > 1) {
-        static const char text[] = "\ntfl: asked twice to stop; leaving at once, the guardian cleans up\n";
-        if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
-            _exit(130);
+        tfl_guardian_interrupted();
+        dprintf(STDERR_FILENO, "\ntfl: asked twice to stop; leaving at once, the guardian cleans up\n");
         _exit(130);
     }
     tfl_task_interrupt(engine);
 }
 
-static const int signums[] = {SIGINT, SIGTERM, SIGHUP};
+static const int signums[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 static void on_int(struct tfl_signal *s)
 {
@@ -45,6 +45,11 @@ static void on_term(struct tfl_signal *s)
 static void on_hup(struct tfl_signal *s)
 {
     interrupted(&TFL_CONTAINER(s, struct program, signals[2])->engine, SIGHUP);
+}
+
+static void on_quit(struct tfl_signal *s)
+{
+    interrupted(&TFL_CONTAINER(s, struct program, signals[3])->engine, SIGQUIT);
 }
 
 /* What would block the loop or skip the clean-up says what to use instead. */
@@ -186,10 +191,15 @@ static int run(struct program *p, lua_State *L, char **argv)
 int main(int argc, char **argv)
 {
     static struct program p;
-    static void (*const handlers[])(struct tfl_signal *) = {on_int, on_term, on_hup};
+    static void (*const handlers[])(struct tfl_signal *) = {on_int, on_term, on_hup, on_quit};
     struct tfl_error err;
     if (argc > 1 && !strcmp(argv[1], "--guardian"))
         return tfl_guardian_main(argc, argv);
+    int spare;
+    do /* a closed stdin, stdout or stderr would be given to a file of the run */
+        spare = open("/dev/null", O_RDWR);
+    while (spare >= 0 && spare <= STDERR_FILENO);
+    close(spare);
     if (sodium_init() < 0 || !(p.engine.loop = tfl_loop_new(&err)) ||
         !(p.engine.http = tfl_http_new(p.engine.loop, &err))) {
         fprintf(stderr, "tfl: cannot start: %s\n", err.msg);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { MAX_FILE = 64 << 20 };
@@ -88,6 +89,17 @@ static int l_stat(lua_State *L)
     lua_setfield(L, -2, "size");
     lua_pushboolean(L, !access(path, X_OK));
     lua_setfield(L, -2, "executable");
+    return 1;
+}
+
+/* sys.disk_free(path) → bytes that this user may still write there; a very large number when nobody can tell. */
+static int l_disk_free(lua_State *L)
+{
+    struct statvfs st;
+    lua_Integer free_bytes = LUA_MAXINTEGER;
+    if (!statvfs(luaL_checkstring(L, 1), &st))
+        free_bytes = (lua_Integer)(st.f_bavail * st.f_frsize);
+    lua_pushinteger(L, free_bytes);
     return 1;
 }
 
@@ -185,9 +197,10 @@ static int l_log_configure(lua_State *L)
 int tfl_open_sys(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"write", l_write}, {"isatty", l_isatty}, {"columns", l_columns},
-        {"exe", l_exe}, {"pid", l_pid}, {"random", l_random}, {"stat", l_stat}, {"list", l_list},
-        {"read_file", l_read_file}, {"write_file", l_write_file}, {"loop_lag_ms", l_loop_lag_ms},
-        {"psi_full", l_psi_full}, {"log_configure", l_log_configure}, {NULL, NULL}};
+        {"exe", l_exe}, {"pid", l_pid}, {"random", l_random}, {"stat", l_stat}, {"disk_free", l_disk_free},
+        {"list", l_list}, {"read_file", l_read_file}, {"write_file", l_write_file},
+        {"loop_lag_ms", l_loop_lag_ms}, {"psi_full", l_psi_full}, {"log_configure", l_log_configure},
+        {NULL, NULL}};
     luaL_newlib(L, functions);
     lua_pushliteral(L, TFL_VERSION);
     lua_setfield(L, -2, "version");

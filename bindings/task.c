@@ -172,11 +172,13 @@ static void op_done(struct tfl_op *op)
 void tfl_task_check(lua_State *L, const char *what)
 {
     struct tfl_task *task = tfl_engine(L)->current;
-    if (!task || task->describing)
+    if (!task || task->describing) {
         luaL_error(L,
             "%s waits, and file-level code of a scenario may not: it only describes; move it into a hook "
             "(start, evaluate, …)",
             what);
+        return; /* never: Lua's header does not say that luaL_error does not return */
+    }
     if (L != task->co)
         luaL_error(L,
             "%s waits, which a coroutine of the script's own cannot: use ctx:spawn instead of coroutine",

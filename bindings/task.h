@@ -28,7 +28,7 @@ struct tfl_engine {
     struct tfl_ready ready;
     struct tfl_task *current; /* the task that runs Lua now, or NULL */
     struct tfl_waiter *interrupt_waiters;
-    int interrupts; /* how many SIGINT, SIGTERM or SIGHUP came */
+    int interrupts; /* how many SIGINT, SIGTERM, SIGHUP or SIGQUIT came */
     int signum;     /* the last of them */
 };
 struct tfl_engine *tfl_engine(lua_State *L);

@@ -110,6 +110,7 @@ static int l_wait_interrupt(lua_State *L)
  * wait. */
 static int l_signal(lua_State *L)
 {
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the userdata holds the pointer */
     struct tfl_waiter **list = lua_newuserdatauv(L, sizeof *list, 0);
     *list = NULL;
     luaL_setmetatable(L, SIGNAL_META);

@@ -15,8 +15,8 @@ local p = tfl.params{
 local everyone_leads = tfl.expectation("everyone_leads")
 
 function everyone_leads:evaluate(ctx)
-  local led = {}
-  for _, block in ipairs(ctx:block_feed():canonical()) do
+  local led, canonical = {}, ctx:block_feed():canonical()
+  for _, block in ipairs(canonical) do
     local leader = ctx:node(0):client():block(block.id).header.proof_of_leadership.leader_key
     led[leader] = (led[leader] or 0) + 1
   end
@@ -26,8 +26,13 @@ function everyone_leads:evaluate(ctx)
     fewest = math.min(fewest, n)
   end
   ctx:figure("leaders", leaders, "nodes")
-  if leaders < #ctx:nodes() then
-    ctx:fail("only %d of %d nodes led a canonical block", leaders, #ctx:nodes())
+  -- a fair chain leaves a node out by chance, too: say nothing when that is likelier than 1 in a million
+  local n = #ctx:nodes()
+  if n * (1 - 1 / n) ^ #canonical > 1e-6 then
+    ctx:inconclusive("%d blocks are too few to miss a leader among %d nodes; run longer", #canonical, n)
+  end
+  if leaders < n then
+    ctx:fail("only %d of %d nodes led a canonical block", leaders, n)
   end
   ctx:figure("fewest", fewest, "blocks")
   if fewest < p.least then

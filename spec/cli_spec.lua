@@ -60,6 +60,7 @@ describe("the environment", function()
         assert.truthy(plan({ CONSENSUS_ACTIVE_SLOT_COEFF = "0.9" }):find "f = 0.9")
         assert.truthy(plan({ LOGOS_BLOCKCHAIN_DEMO_NODES = "6" }):find "6 nodes")
         assert.truthy(plan({ LOGOS_BLOCKCHAIN_DEMO_NODES = "6" }, "-n", "4"):find "4 nodes")
+        assert.truthy(plan({ LOGOS_BLOCKCHAIN_DEMO_NODES = "6" }, "-p", "nodes=4"):find "4 nodes")
         assert.truthy(plan({ LOGOS_BLOCKCHAIN_DEMO_RUN_SECS = "40" }):find "200 slots %(40s%)")
         assert.truthy(plan({ LOGOS_BLOCKCHAIN_DEMO_RUN_SECS = "40" }, "-t", "20s"):find "100 slots %(20s%)")
         local slow, quick = plan { SLOW_TEST_ENV = "true" }, plan {}
@@ -175,6 +176,24 @@ describe("a run", function()
         local result = support.run { nodes.liveness(1, 60), "--out", support.path "full" }
         assert.is_true(result.code == 2 or result.code == 3, result.text)
         assert.equal("precious", support.read(support.path "full/something"))
+    end)
+
+    it("is not begun when any of its files or places is wrong", function()
+        local good = nodes.liveness(1, 60)
+        for _, words in ipairs {
+            { good, "scenarios/nothing.lua" }, { good, "--junit", "/nowhere/out.xml" }, { good, good, "--out", support.path "x" },
+        } do
+            local result = support.run(words)
+            assert.is_true(result.code == 2 or result.code == 3, result.text)
+            assert.is_nil(support.run_folder())
+        end
+    end)
+
+    it("says so when the summary cannot be written", function()
+        local result = support.run { "-c", ("{ %s %s -q; echo code $? >&2; } | true"):format(support.tfl, nodes.liveness(1, 60)),
+            program = "/bin/sh" }
+        assert.truthy(result.err:find "code 3", result.text)
+        assert.truthy(result.err:find "could not be written", result.text)
     end)
 
     it("requires modules beside the scenario", function()

@@ -81,6 +81,14 @@ describe("a script with", function()
         ["tfl.scenario(nil)"] = "a name",
         ["tfl.expectation('e', {evaluat = function() end})"] = 'did you mean "evaluate"',
         ["tfl.expectation('e', {evaluate = 3})"] = "should be a function",
+        ["local w = tfl.workload('w'); function w:strat() end; tfl.scenario('x'):with_workload(w)"] = 'did you mean "start"',
+        ["tfl.scenario('x'):with_workload(tfl.workload('w'))"] = "has no start",
+        ["tfl.scenario('x'):with_workload(tfl.workload('w', {start = print, expectations = {5}}))"] = "tfl.expectation",
+        ["tfl.scenario('x'):topology_with(function(t) t:nodes(2):layout(function() return {0, 1} end) end)"] = "two node numbers",
+        ["tfl.scenario('x'):with_expectation(tfl.expectation('safety', {}))"] = "two expectations",
+        ["tfl.scenario('x') tfl.scenario('x')"] = "two scenarios",
+        ["local p = tfl.params{a = 1} tfl.scenario(p.b)"] = "no parameter",
+        ["tfl.params{a = {1, tpye = 'number'}}"] = 'did you mean "type"',
         ["tfl.exec{'true'}"] = "file%-level code",
         ["os.execute('true')"] = "tfl.exec",
         ["io.popen('true')"] = "tfl.exec",
@@ -131,6 +139,18 @@ describe("a script with", function()
         end
     end)
 
+    it("libraries it has broken harms only itself", function()
+        local result = nodes.run(nodes.scenario(two_nodes, "string.format = nil; table.concat = nil; error = nil; math = nil"))
+        assert.equal(0, result.code, result.text)
+    end)
+
+    it("a check that never comes to an end does not pass", function()
+        local result = nodes.run(nodes.scenario(two_nodes .. [[:with_expectation(tfl.expectation("e", {
+            check_during_capture = function(_, ctx) ctx:node(0):client():consensus_info() ctx:sleep(1000) end}))]]))
+        assert.equal(4, result.code, result.text)
+        assert.equal("not_evaluated", nodes.expectation(result, "e").code, result.text)
+    end)
+
     it("a hook that waits for ever is cut off by the end of the window", function()
         local result = nodes.run(nodes.scenario(two_nodes .. [[:with_workload(tfl.workload("w", {
             start = function(_, ctx) while true do pcall(ctx.sleep, ctx, 3600) end end}))]]))
@@ -145,8 +165,8 @@ describe("the machine:", function()
         assert.equal(0, mounted, "this test mounts a small tmpfs, which needs root")
         local result = nodes.run(nodes.liveness(3, 400), { "--out", mount .. "/out" })
         support.sh("umount -l " .. mount)
-        assert.is_true(result.code == 3 or result.code == 1, result.text)
-        assert.truthy((result.out .. result.err):find "No space left", result.text)
+        assert.equal(3, result.code, result.text)
+        assert.truthy((result.out .. result.err):find "No space left" or result.out:find "disk is full", result.text)
     end)
 
     it("no free port is infra, and said", function()

@@ -50,6 +50,25 @@ describe("liveness", function()
         assert.is_true(run < 15, "the window of 30s was not cut short: " .. tostring(run))
     end)
 
+    it("passes a healthy chain full of forks", function()
+        for _, seed in ipairs { "5", "6" } do -- while a fork stands open the chain that all nodes share stands still
+            local result = nodes.run(nodes.liveness(3, 120), { "--seed", seed, env = { CONSENSUS_ACTIVE_SLOT_COEFF = "0.99" } })
+            assert_verdict(result, "pass", 0)
+            assert.is_true(result.summary.blocks.max_reorg_depth > 2, result.text)
+        end
+    end)
+
+    it("fails within seconds when the nodes stop answering", function()
+        local handle = support.start { nodes.liveness(4, 120), "--json" }
+        handle:wait_output "spec: run"
+        local pids = support.sh("pgrep -P " .. handle.pid .. " -x tfl-node"):gsub("\n", " ")
+        support.sh("kill -STOP " .. pids)
+        local result = handle:wait(60)
+        assert_verdict(result, "fail", 1)
+        assert.equal("stalled", nodes.expectation(result, "consensus_liveness").code, result.text)
+        assert.is_true(result.summary.wall_seconds < 25, result.text)
+    end)
+
     it("fails `lagging` and names the node that stops following", function()
         local node = nodes.with { ["node-2"] = "--test deaf_from_slot=20" }
         local result = nodes.run(nodes.liveness(4, 80, "full()"), { node = node })
@@ -65,6 +84,50 @@ describe("liveness", function()
         local e = nodes.expectation(result, "consensus_liveness")
         assert.is_true(e.code == "stalled" or e.code == "too_few_blocks", result.text)
         assert.is_true(result.summary.blocks.observed > result.summary.blocks.canonical, result.text)
+    end)
+end)
+
+describe("a starved host", function()
+    -- all nodes stand still for a time, as when the machine is too busy: their timers fire late, and they say so
+    local function starved(slots, seconds)
+        local handle = support.start { nodes.liveness(3, slots), "--json" }
+        handle:wait_output "spec: run"
+        local pids = support.sh("pgrep -P " .. handle.pid .. " -x tfl-node"):gsub("\n", " ")
+        assert.truthy(pids:match "%d+ %d+ %d+", pids)
+        support.sh(("kill -STOP %s; sleep %g; kill -CONT %s"):format(pids, seconds, pids))
+        return handle:wait(60)
+    end
+
+    it("makes a miss inconclusive `host_starved`, with the figures", function()
+        local result = starved(90, 2)
+        assert_verdict(result, "inconclusive", 4)
+        local e = nodes.expectation(result, "consensus_liveness")
+        assert.equal("host_starved", e.code, result.text)
+        assert.is_true(e.figures.late_in_window >= 25, result.text)
+        assert.is_true(e.figures.canonical_without_late >= e.figures.required_without_late, result.text)
+    end)
+
+    it("is not what one node of three says it is", function()
+        local handle = support.start { nodes.liveness(3, 90), "--json", env = {
+            TFL_NODE_BIN = nodes.with { "--test lead_until_slot=12" },
+        } }
+        handle:wait_output "spec: run"
+        local pid = support.sh("pgrep -P " .. handle.pid .. " -x tfl-node"):match "%d+"
+        support.sh(("kill -STOP %s; sleep 1; kill -CONT %s"):format(pid, pid))
+        local result = handle:wait(60)
+        assert_verdict(result, "fail", 1)
+    end)
+
+    it("is no excuse for a chain that stood anyway", function()
+        local handle = support.start { nodes.liveness(3, 120), "--json", env = {
+            TFL_NODE_BIN = nodes.with { "--test lead_until_slot=10" },
+        } }
+        handle:wait_output "spec: run"
+        local pids = support.sh("pgrep -P " .. handle.pid .. " -x tfl-node"):gsub("\n", " ")
+        support.sh(("kill -STOP %s; sleep 0.5; kill -CONT %s"):format(pids, pids))
+        local result = handle:wait(60)
+        assert_verdict(result, "fail", 1)
+        assert.equal("stalled", nodes.expectation(result, "consensus_liveness").code, result.text)
     end)
 end)
 
@@ -132,7 +195,7 @@ genesis=$(sed -n 's/.*"genesis_id": *"\([0-9a-f]*\)".*/\1/p' ../../plan.json)
 sed "s/GENESIS/$genesis/g" "$template" >script.txt
 export FAKE_MODE=script=$PWD/script.txt
 exec %s "$@"
-]]):format(a, b, support.fake_node()))
+]]):format(a, b, support.quote(support.fake_node())))
         os.execute("chmod +x " .. fake)
         local result = nodes.run(nodes.liveness(2, 64), { node = fake, timeout = 90 })
         assert_verdict(result, "fail", 1)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +49,20 @@ static int write_all(int fd, const char *p, size_t n)
     return 0;
 }
 
+/* A pipe or device is written to, not replaced. */
+static int write_special(const char *path, const void *data, size_t n, struct tfl_error *err)
+{
+    TFL_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write_all(fd, data, n))
+        return tfl_fail_errno(err, TFL_E_IO, errno, "cannot write %s", path);
+    return 0;
+}
+
 int tfl_write_file(const char *path, const void *data, size_t n, mode_t mode, struct tfl_error *err)
 {
+    struct stat st;
+    if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return write_special(path, data, n, err);
     TFL_FREE char *tmp = tfl_sprintf("%s.tmp%d", path, (int)getpid());
     int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
@@ -121,5 +134,12 @@ char *tfl_state_folder(const char *name)
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME"), *slash = *name ? "/" : "";
     if (state && state[0] == '/') /* the XDG rule: relative ones are ignored */
         return tfl_sprintf("%s/tfl%s%s", state, slash, name);
-    return tfl_sprintf("%s/.local/state/tfl%s%s", home && home[0] == '/' ? home : "/tmp", slash, name);
+    if (!home || home[0] != '/') {
+        char buffer[4096];
+        struct passwd pw, *found = NULL;
+        if (getpwuid_r(geteuid(), &pw, buffer, sizeof buffer, &found) || !found || pw.pw_dir[0] != '/')
+            return tfl_sprintf("/.local/state/tfl%s%s", slash, name);
+        return tfl_sprintf("%s/.local/state/tfl%s%s", pw.pw_dir, slash, name);
+    }
+    return tfl_sprintf("%s/.local/state/tfl%s%s", home, slash, name);
 }

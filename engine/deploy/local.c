@@ -186,6 +186,7 @@ void tfl_local_emit(
     if (!fields)
         fields = json_object_new_object();
     json_object_object_add(fields, "node", json_object_new_string(node->spec.name));
+    TFL_LOG(TFL_LOG_INFO, "deploy", "%s %s", type, json_object_to_json_string(fields));
     tfl_emit(local->config.sink ? *local->config.sink : NULL, type, fields);
 }
 

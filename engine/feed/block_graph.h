@@ -115,6 +115,8 @@ int tfl_graph_add_node(struct tfl_graph *g, const char *name); /* the same index
 int tfl_graph_find_node(const struct tfl_graph *g, const char *name);
 /* The node is followed from now, for the first time or again: it may have lost some of its chain meanwhile. */
 void tfl_graph_session(struct tfl_graph *g, int node, struct tfl_when now);
+/* The next view may be behind the last one, as after a session, without being a finding. */
+void tfl_graph_fresh(struct tfl_graph *g, int node);
 void tfl_graph_stale(struct tfl_graph *g, int node, struct tfl_when now);
 void tfl_graph_genesis(struct tfl_graph *g, const struct tfl_hash *id, struct tfl_when now);
 /* node has this block. live: it has just applied it (else history, which tells nothing of propagation). */

@@ -9,6 +9,7 @@
 enum {
     BACKOFF_MIN_MS = 50,
     BACKOFF_MAX_MS = 1000,
+    STEADY_MS = 2000,     /* a session that lasted so long is not one of a node that goes up and down */
     OPEN_MS = 10000,      /* for a stream to say that it is there */
     FIRST_LOOK_MS = 200,  /* the view is asked for when the stream has not opened by then */
     SECOND_LOOK_MS = 500, /* after a view that the stream had not told */
@@ -56,6 +57,8 @@ static void lose(struct follower *f, const struct tfl_error *err)
             f->feed->graph, f->node, bad ? TFL_GAP_BAD : TFL_GAP_LOST, err->msg, tfl_feed_now(f->feed));
     f->healthy = f->no_stream = f->no_range = false; /* it may come back as another program */
     drop_all(f);
+    if (tfl_now(f->feed->loop) - f->began_ns > STEADY_MS * TFL_MS)
+        f->backoff_ms = BACKOFF_MIN_MS;
     follower_after(f, &f->again, f->backoff_ms, begin);
     f->backoff_ms = f->backoff_ms * 2 < BACKOFF_MAX_MS ? f->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
@@ -63,7 +66,6 @@ static void lose(struct follower *f, const struct tfl_error *err)
 void follower_heard(struct follower *f)
 {
     f->healthy = true;
-    f->backoff_ms = BACKOFF_MIN_MS;
 }
 
 /* ---- the view */
@@ -135,6 +137,7 @@ static void info_answered(struct tfl_op *op)
         follower_heard(f);
     if (f->no_stream) {
         bool moved = !view_is(f, &info.tip);
+        tfl_graph_fresh(f->feed->graph, f->node); /* between two polls it may have started again */
         take_view(f, &info);
         poll_later(f, moved);
         return;

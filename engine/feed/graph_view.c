@@ -68,6 +68,11 @@ void tfl_graph_session(struct tfl_graph *g, int node, struct tfl_when now)
     n->unsettled = false;
 }
 
+void tfl_graph_fresh(struct tfl_graph *g, int node)
+{
+    g->nodes[node].fresh = true;
+}
+
 void tfl_graph_stale(struct tfl_graph *g, int node, struct tfl_when now)
 {
     struct tfl_graph_node *n = &g->nodes[node];
@@ -200,6 +205,9 @@ static void apply(
     const struct tfl_gblock *old_tip = n->tip, *old = n->lib;
     bool fresh = n->fresh;
     n->fresh = false;
+    /* An answer that is only older than what the node has said (a proxy, a slow stream) undoes nothing. */
+    if (!fresh && old && lib != old && tfl_graph_is_ancestor(lib, old))
+        return;
     if (tip != old_tip)
         adopt(g, node, tip, fresh, now);
     if (lib != old) {

@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "net/http_client_impl.h"
 
 #include <fcntl.h>
@@ -284,6 +285,7 @@ struct tfl_http_op *tfl_http_start(struct tfl_http *http, const struct tfl_http_
     op->where = where(call);
     if (call->who)
         snprintf(op->who, sizeof op->who, "%s", call->who);
+    TFL_LOG(TFL_LOG_DEBUG, "net", "%s: %s %s", op->who, call->method ? call->method : "GET", call->url);
     op->transfer = t;
     t->op = op;
     t->http = http;

@@ -8,9 +8,10 @@
 #include <curl/curl.h>
 
 enum {
-    POOL = 16,              /* idle easy handles kept */
-    MAX_CONNECTIONS = 4096, /* open at a time; further requests wait, within their timeouts */
-    TURN_BYTES = 64 * 1024, /* given to on_data functions in one turn of the loop, over all streams */
+    POOL = 16,                /* idle easy handles kept */
+    MAX_CONNECTIONS = 4096,   /* open at a time; further requests wait, within their timeouts */
+    STREAM_BUFFER = 4 * 1024, /* what one read of a stream takes */
+    TURN_BYTES = 64 * 1024,   /* given to on_data functions in one turn of the loop, over all streams */
 };
 
 struct tfl_http {

@@ -136,7 +136,8 @@ int tfl_transfer_prepare(struct transfer *t, const struct tfl_http_call *call, s
     curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* nor one from the environment */
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "tfl/" TFL_VERSION);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)TFL_HTTP_SLICE);
+    /* every node has a stream that stays open: what curl holds for it is most of what a further node costs */
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)(t->on_data ? STREAM_BUFFER : TFL_HTTP_SLICE));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)t->connect_timeout_ms);
     if (t->max_body)
         curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->max_body);

@@ -30,7 +30,10 @@ struct child_plan {
     int status_fd, null_fd;
 };
 
-static void child_fail(int fd, int at)
+/* What runs in the child is on a stack that ASan does not know. */
+#define IN_CHILD __attribute__((no_sanitize("address", "undefined")))
+
+IN_CHILD static void child_fail(int fd, int at)
 {
     struct failure failure = {.at = at, .errnum = errno};
     while (write(fd, &failure, sizeof failure) < 0 && errno == EINTR)
@@ -39,7 +42,7 @@ static void child_fail(int fd, int at)
 }
 
 /* A detached one is deaf from its first instruction on to what a terminal or an init sends to all. */
-static void child_signals(bool detached)
+IN_CHILD static void child_signals(bool detached)
 {
     static const int deaf_to[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     struct sigaction action = {.sa_handler = SIG_DFL};
@@ -66,7 +69,7 @@ static void close_from(int first)
 }
 
 /* Puts the descriptors in their places: first all out of the way of 0, 1, 2 …, then each to its number. */
-static int child_fds(const struct child_plan *plan, int *status_fd)
+IN_CHILD static int child_fds(const struct child_plan *plan, int *status_fd)
 {
     const struct tfl_spawn *spawn = plan->spawn;
     int from[3 + TFL_SPAWN_KEEP_MAX + 1];
@@ -89,7 +92,7 @@ static int child_fds(const struct child_plan *plan, int *status_fd)
 }
 
 /* Runs in the child, which shares tfl's memory while tfl stands still (as vfork does): system calls only. */
-__attribute__((no_sanitize("address", "undefined"))) static int child_main(void *arg)
+IN_CHILD static int child_main(void *arg)
 {
     const struct child_plan *plan = arg;
     const struct tfl_spawn *spawn = plan->spawn;

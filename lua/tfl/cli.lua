@@ -17,7 +17,12 @@ local M = {}
 local commands = { "run", "check", "clean", "doctor", "help", "version" }
 local USAGE, INFRA = 2, 3
 
-local function say(fd, fmt, ...) sys.write(fd, select("#", ...) > 0 and string.format(fmt, ...) or fmt) end
+local unwritten = false
+
+local function say(fd, fmt, ...)
+    local ok = sys.write(fd, select("#", ...) > 0 and string.format(fmt, ...) or fmt)
+    unwritten = unwritten or fd == 1 and not ok
+end
 
 -- ---- arguments
 
@@ -64,7 +69,7 @@ local function parser()
     end
     local run = command("run", "run scenarios, one after the other")
     shared(run)
-    run:option("--out", "folder for the evidence (default: a new one under the state folder)")
+    run:option("--out", "folder for the evidence of one run; an earlier run in it is replaced")
     run:flag("--keep", "keep the node data of runs that pass, too")
     run:flag("--json", "end stdout with the summary as one line of JSON")
     run:option("--junit", "write JUnit XML to this file")
@@ -103,11 +108,14 @@ end
 
 -- ---- the environment
 
-local function environment_number(name, least)
+local function environment_number(name, whole_number)
     local value = os.getenv(name)
     if not value or value == "" then return nil end
-    local n = math.tointeger(tonumber(value))
-    if not n or n < least then errors.usage("%s=%s: a whole number from %d was expected", name, value, least) end
+    local n = tonumber(value)
+    if n and whole_number then n = math.tointeger(n) end
+    if not n or n < 0 then
+        errors.usage("%s=%s: a %s was expected", name, value, whole_number and "whole number" or "number of seconds")
+    end
     return n
 end
 
@@ -115,6 +123,14 @@ end
 local function options_of(args)
     local params = {}
     for _, pair in ipairs(args.param or {}) do params[pair[1]] = pair[2] end
+    local function flag(name, read)
+        local value = params[name]
+        params[name] = nil
+        if value == nil then return nil end
+        local result, message = read(value)
+        if result == nil then errors.usage("%s", message) end
+        return result
+    end
     local slow = os.getenv "SLOW_TEST_ENV"
     if slow and slow ~= "" and slow ~= "true" and slow ~= "false" then
         errors.usage("SLOW_TEST_ENV=%s: true or false was expected", slow)
@@ -123,24 +139,29 @@ local function options_of(args)
     if not ok and os.getenv "TFL_LOG" then errors.usage("TFL_LOG: %s", message) end
     return {
         deployer = args.deployer, params = params, seed = args.seed, out = args.out,
-        nodes = args.nodes or environment_number("LOGOS_BLOCKCHAIN_DEMO_NODES", 0),
-        duration = args.time or environment_number("LOGOS_BLOCKCHAIN_DEMO_RUN_SECS", 1),
+        -- -p nodes= and -p duration= are the same flags by their other name
+        nodes = args.nodes or flag("nodes", whole("-p nodes", 0)) or environment_number("LOGOS_BLOCKCHAIN_DEMO_NODES", true),
+        duration = args.time or flag("duration", time) or environment_number "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS",
     }
 end
 
 -- ---- commands
 
-local function each_plan(args, fn)
-    local options = options_of(args)
+--- The plans of all files: whatever is wrong in any of them is told before anything starts.
+local function plans_of(args)
+    local options, plans = options_of(args), {}
+    local kept = os.getenv "LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS"
     for _, file in ipairs(args.files) do
         for _, scenario in ipairs(loader.load(file, options)) do
             options.file = file
             local made = plan.build(scenario, options)
-            made.keep = args.keep or os.getenv "LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS" ~= nil
+            made.keep = args.keep or kept and kept ~= ""
             made.inconclusive_as = args.inconclusive
-            if fn(made) == false then return end
+            plans[#plans + 1] = made
         end
     end
+    if args.out and #plans > 1 then errors.usage("--out takes the evidence of one run; these are %d", #plans) end
+    return plans
 end
 
 --- Verdict classes by weight: the exit code of several runs is that of the worst (JUDGING, Verdict).
@@ -148,7 +169,9 @@ local weight = { [0] = 0, [4] = 1, [3] = 2, [1] = 3, [2] = 4, [130] = 5 }
 
 local function run(args)
     local summaries, worst = {}, 0
-    each_plan(args, function(made)
+    local plans = plans_of(args)
+    if args.junit then sys.write_file(args.junit, text.junit {}) end -- before the runs: it must not fail after them
+    for _, made in ipairs(plans) do
         local ui = screen.new { quiet = args.quiet }
         local ok, summary = pcall(runner.run, made, ui)
         ui:close()
@@ -156,17 +179,21 @@ local function run(args)
         summaries[#summaries + 1] = summary
         if weight[summary.exit_code] > weight[worst] then worst = summary.exit_code end
         say(1, text.summary(summary, sys.isatty(1) and not os.getenv "NO_COLOR"))
-        return summary.verdict ~= "interrupted"
-    end)
+        if summary.verdict == "interrupted" then break end
+    end
     if args.junit then sys.write_file(args.junit, text.junit(summaries)) end
     if args.json then
         for _, summary in ipairs(summaries) do say(1, json.encode(summary) .. "\n") end
+    end
+    if unwritten then
+        say(2, "tfl: the summary could not be written to stdout; it is in the run folder\n")
+        if worst == 0 then worst = INFRA end
     end
     return worst
 end
 
 local function check(args)
-    each_plan(args, function(made)
+    for _, made in ipairs(plans_of(args)) do
         local liveness = made.liveness
         say(1, "%s\n", text.clean(made.name))
         local function row(name, fmt, ...) say(1, "  %-12s " .. fmt .. "\n", name, ...) end
@@ -183,7 +210,7 @@ local function check(args)
         row("judged by", "%s", table.concat(names, ", "))
         row("wall time", "about %s", duration.show(made.wall_seconds))
         row("seed", "%d", made.seed)
-    end)
+    end
     return 0
 end
 
@@ -237,7 +264,7 @@ local function refusal(args, err, code)
     if not args or not args.json then return end
     say(1, json.encode {
         verdict = code == USAGE and "usage" or "infra", exit_code = code, scenario = json.null,
-        error = { code = err.code, message = err.message, node = err.node },
+        error = { code = err.code, message = errors.text(err), node = err.node },
     } .. "\n")
 end
 
@@ -254,7 +281,7 @@ function M.main(argv)
     if type(err) ~= "table" then err = errors.new("internal", "%s", tostring(err)) end
     local usage = { usage = 1, bad_config = 1, script_error = 1, script_hog = 1, unsupported = 1, wrong_state = 1 }
     local code = usage[err.code] and USAGE or INFRA
-    say(2, "tfl: %s\n", text.clean(err.message))
+    say(2, "tfl: %s\n", text.clean(errors.text(err)))
     refusal(args, err, code)
     return code
 end

@@ -32,22 +32,59 @@ end
 --- Something was seen: an evaluate that saw nothing is `no_sample`.
 local function looked(ctx) ctx.owner.looked = true end
 
+--- Methods that show nothing of the cluster by being called.
+local blind = { subscribe = true, base_url = true, name = true }
+local methods_later = {
+    client = { submit_transaction = 1, mempool = 1, dial_peer = 1 }, feed = { transaction = 1 },
+}
+
+--- Durations of a last table of options, as the engine takes them.
+local function with_seconds(...)
+    local arguments = table.pack(...)
+    local last = arguments[arguments.n]
+    if type(last) == "table" and last.timeout ~= nil then
+        arguments[arguments.n] = setmetatable({ timeout = duration.to_seconds(last.timeout, nil, "timeout") },
+            { __index = last })
+    end
+    return table.unpack(arguments, 1, arguments.n)
+end
+
+--- An error of a binding, told of the script's line and not of this file.
+local function at_script(err, kind, name)
+    local where = errors.where()
+    if type(err) == "table" then
+        if where then err.where = where end
+        return err
+    end
+    local text = tostring(err):gsub("^[^\n]-context%.lua:%d+: ", ""):gsub("to '[^']*'", "to '" .. kind .. ":" .. name .. "'")
+    local usage = errors.new("usage", "%s", text)
+    usage.where = where
+    return usage
+end
+
 --- The methods of a userdata as a table whose calls count as looks when they give something.
-local function proxy(ctx, target, extra)
-    local methods = setmetatable({}, {
+local function proxy(ctx, kind, target, extra)
+    return setmetatable({}, {
         __index = function(self, name)
             local method = extra and extra[name] or target[name]
-            if type(method) ~= "function" then return method end
+            if type(method) ~= "function" then
+                if methods_later[kind][name] then
+                    errors.usage("%s:%s is not there yet in this version of tfl", kind, name)
+                end
+                local names = {}
+                for known in pairs(getmetatable(target).__index) do names[#names + 1] = known end
+                errors.usage("%s:%s: there is no such method%s", kind, tostring(name), suggest.hint(tostring(name), names))
+            end
             local function call(_, ...)
-                local results = table.pack(method(target, ...))
-                if results[1] ~= nil then looked(ctx) end
-                return table.unpack(results, 1, results.n)
+                local results = table.pack(pcall(method, target, with_seconds(...)))
+                if not results[1] then error(at_script(results[2], kind, name), 0) end
+                if results[2] ~= nil and not blind[name] then looked(ctx) end
+                return table.unpack(results, 2, results.n)
             end
             rawset(self, name, call)
             return call
         end,
     })
-    return methods
 end
 
 local Node = {}
@@ -57,7 +94,8 @@ function Node:client() return self.ctx.proxies[self.name] end
 --- Waits until the node is ready (HTTP 200, peers as many as its degree); raises not_ready after `within`.
 function Node:wait_ready(options)
     local run = self.ctx.run
-    local within = duration.to_seconds(options and options.within or run.plan.ready_seconds, run.plan)
+    options = errors.options("node:wait_ready", options, "within")
+    local within = duration.to_seconds(options.within or run.plan.ready_seconds, run.plan)
     run.deployer:wait_ready({ self.name }, within)
 end
 
@@ -68,7 +106,7 @@ local node_meta = {
     __index = function(_, name)
         if Node[name] then return Node[name] end
         if node_later[name] then errors.usage("node:%s is not there yet in this version of tfl", name) end
-        return nil
+        errors.usage("node:%s: there is no such method%s", tostring(name), suggest.hint(tostring(name), { "client", "wait_ready" }))
     end,
 }
 
@@ -90,7 +128,7 @@ function Context:nodes()
     if not self.owner.nodes then
         local list = {}
         for i, node in ipairs(self.run.plan.nodes) do
-            self.proxies[node.name] = proxy(self, self.run.clients[node.name])
+            self.proxies[node.name] = proxy(self, "client", self.run.clients[node.name])
             list[i] = setmetatable({ name = node.name, index = node.index, ctx = self }, node_meta)
         end
         self.owner.nodes = list
@@ -121,8 +159,8 @@ function Context:cluster_client()
                 for _ = 1, #nodes do
                     turn = turn % #nodes + 1
                     local client = nodes[turn]:client()
-                    if type(client[name]) ~= "function" then errors.usage("client:%s: there is no such method", name) end
-                    local results = table.pack(pcall(client[name], client, table.unpack(arguments, 1, arguments.n)))
+                    local method = client[name]
+                    local results = table.pack(pcall(method, client, table.unpack(arguments, 1, arguments.n)))
                     if results[1] then return table.unpack(results, 2, results.n) end
                     last = results[2]
                     if type(last) ~= "table" or (last.code ~= "connect" and last.code ~= "timeout") then error(last, 0) end
@@ -137,9 +175,14 @@ end
 function Context:block_feed()
     if not self.block_feed_proxy then
         local feed, ctx = self.run.feed, self
-        rawset(self, "block_feed_proxy", proxy(self, feed, {
+        local function name_of(node)
+            return ctx:node(type(node) == "table" and node.name or node).name
+        end
+        rawset(self, "block_feed_proxy", proxy(self, "feed", feed, {
+            tip = function(_, node) return feed:tip(name_of(node)) end,
+            lib = function(_, node) return feed:lib(name_of(node)) end,
             subscribe = function(_, options)
-                local next_event = feed:subscribe(options)
+                local next_event = feed:subscribe(errors.options("feed:subscribe", options, "from"))
                 return function()
                     local event = next_event()
                     if event then looked(ctx) end
@@ -147,8 +190,12 @@ function Context:block_feed()
                 end
             end,
             canonical = function(_, options)
-                if options == nil then options = { window = { ctx.run.s0 or 0, ctx.run.s1 } } end
-                return feed:canonical(options)
+                local window = errors.options("feed:canonical", options, "window").window
+                if window == nil then window = { ctx.run.s0 or 0, ctx.run.s1 } end
+                if type(window) ~= "table" or math.type(window[1]) ~= "integer" or math.type(window[2]) ~= "integer" then
+                    errors.usage("feed:canonical: window = {s0, s1}, two slots, was expected, got %s", errors.show(window))
+                end
+                return feed:canonical { window = window, nodes = ctx.run:live_nodes() }
             end,
         }))
     end
@@ -178,9 +225,17 @@ function Context:logs(node, bytes)
     return text
 end
 
---- One line into the record and, with --verbose progress, onto the screen.
+--- A message given as it is, or with arguments for string.format.
+local function text_of(what, fmt, ...)
+    if select("#", ...) == 0 then return fmt == nil and "no reason given" or tostring(fmt) end
+    local ok, text = pcall(string.format, fmt, ...)
+    if not ok then errors.usage("%s(%s, …): %s", what, errors.show(fmt), text) end
+    return text
+end
+
+--- One line into the record and onto the screen.
 function Context:log(fmt, ...)
-    self.run:say(self.owner.name, string.format(fmt, ...))
+    self.run:say(self.owner.name, text_of("ctx:log", fmt, ...))
 end
 
 function Context:sleep(d) wait.sleep(duration.to_seconds(d, self.run.plan, "ctx:sleep")) end
@@ -189,7 +244,7 @@ function Context:sleep(d) wait.sleep(duration.to_seconds(d, self.run.plan, "ctx:
 ---@param fn function
 ---@param options {within: any, every: any} defaults: 30 s, 100 ms
 function Context:eventually(fn, options)
-    options = options or {}
+    options = errors.options("ctx:eventually", options, "within", "every")
     local plan = self.run.plan
     local within = duration.to_seconds(options.within or 30, plan, "ctx:eventually, within")
     local every = duration.to_seconds(options.every or 0.1, plan, "ctx:eventually, every")
@@ -197,7 +252,7 @@ function Context:eventually(fn, options)
     while true do
         local ok, value = pcall(fn)
         if ok and value then return value end
-        if not ok and type(value) ~= "table" then error(value, 0) end
+        if not ok and (type(value) ~= "table" or value.code == "usage") then error(value, 0) end -- it will not mend
         last = not ok and value.message or last
         if task.now() >= deadline then
             error(errors.new("timeout", "ctx:eventually: still not so after %s%s", duration.show(within),
@@ -210,12 +265,13 @@ end
 --- Waits until every node's tip is at height h or above.
 function Context:wait_for_height(h, options)
     if math.type(h) ~= "integer" then errors.usage("ctx:wait_for_height(%s): a height was expected", errors.show(h)) end
+    options = errors.options("ctx:wait_for_height", options, "within", "every")
     self:eventually(function()
         for _, client in ipairs(self:node_clients()) do
             if client:consensus_info().height < h then return false end
         end
         return true
-    end, { within = options and options.within or 60, every = options and options.every })
+    end, { within = options.within or 60, every = options.every })
 end
 
 --- Runs fn beside the hook; it ends with the hook's owner. Its error is an error of the owner.
@@ -233,7 +289,7 @@ end
 
 local function ending(verdict, code)
     return function(self, fmt, ...)
-        local message = fmt and string.format(tostring(fmt), ...) or "no reason given"
+        local message = text_of("ctx:" .. (verdict == "fail" and "fail" or "inconclusive"), fmt, ...)
         self:conclude { verdict = verdict, code = code, message = message, figures = self.owner.figures }
         self.run:leave(self.owner)
     end
@@ -247,8 +303,8 @@ Context.inconclusive = ending("inconclusive", "inconclusive")
 
 --- A number for the report: name, value, unit.
 function Context:figure(name, value, unit)
-    if type(name) ~= "string" or not math.type(value) then
-        errors.usage("ctx:figure(%s, %s): a name and a number were expected", errors.show(name), errors.show(value))
+    if type(name) ~= "string" or not math.type(value) or value ~= value or math.abs(value) == math.huge then
+        errors.usage("ctx:figure(%s, %s): a name and a finite number were expected", errors.show(name), errors.show(value))
     end
     self.owner.figures[name] = value
     if unit then self.owner.units[name] = tostring(unit) end

@@ -22,11 +22,61 @@ function errors.new(code, fmt, ...)
     return make({ code = code, message = fmt:format(...) })
 end
 
+--- "file:line: " of the script's line that is running, or nil when none is (flags, environment).
+---@return string|nil
+function errors.where()
+    for level = 3, 30 do
+        local info = debug.getinfo(level, "Sl")
+        if not info then
+            return nil
+        elseif info.source:sub(1, 1) == "@" and not info.source:find("/share/tfl/lua/", 1, true) and info.currentline > 0 then
+            return ("%s:%d: "):format(info.short_src, info.currentline)
+        end
+    end
+end
+
+--- The text of an error value, with the script's line when it is known.
+---@param err any
+---@return string
+function errors.text(err)
+    if type(err) == "table" and err.message then
+        return (err.where or "") .. tostring(err.message)
+    end
+    return tostring(err)
+end
+
+--- Raises usage when a table of options is no table or has a name that is not known.
+---@param what string
+---@param options any nil is fine
+---@param ... string the names there are
+---@return table options
+function errors.options(what, options, ...)
+    if options == nil then
+        return {}
+    elseif type(options) ~= "table" then
+        errors.usage("%s: a table of options was expected, got %s", what, errors.show(options))
+    end
+    local names = { ... }
+    for key in pairs(options) do
+        local known = false
+        for _, name in ipairs(names) do
+            known = known or name == key
+        end
+        if not known then
+            errors.usage("%s: there is no option %s%s", what, errors.show(key),
+                require("tfl.suggest").hint(tostring(key), names))
+        end
+    end
+    return options
+end
+
 --- Raises: a wrong argument, flag, environment or script.
 ---@param fmt string
 ---@param ... any
 function errors.usage(fmt, ...)
-    error(errors.new("usage", fmt, ...), 0)
+    local err = errors.new("usage", fmt, ...)
+    err.where = errors.where()
+    error(err, 0)
 end
 
 --- Raises: a plan or file that cannot be used.

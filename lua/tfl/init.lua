@@ -29,7 +29,7 @@ local readers = {
         return values[text]
     end,
     string = function(text) return text end,
-    duration = function(text) return tonumber(text) or text end,
+    duration = function(text) return pcall(duration.parse, text) and (tonumber(text) or text) or nil end,
 }
 
 local function read_param(name, spec, text)
@@ -62,7 +62,14 @@ function M.read_params(context, specs)
     for name, spec in pairs(specs) do
         if type(name) ~= "string" then usage("tfl.params: every parameter needs a name, as in {rate = 10}") end
         if type(spec) ~= "table" or getmetatable(spec) or spec[1] == nil then spec = { spec } end
+        for key in pairs(spec) do
+            if key ~= 1 then errors.options("tfl.params, " .. name, { [key] = true }, "type", "help", "choices") end
+        end
         spec.type = spec.type or (name == "duration" and "duration") or type(spec[1])
+        if not readers[spec.type] and spec.type ~= "table" then
+            usage("tfl.params, %s: there is no type %s%s", name, errors.show(spec.type),
+                suggest.hint(tostring(spec.type), { "number", "integer", "boolean", "string", "duration" }))
+        end
         local given = context.params[name]
         if name == "nodes" then given = context.nodes or given end
         if name == "duration" then given = context.duration or given end
@@ -72,7 +79,13 @@ function M.read_params(context, specs)
         values[name] = value
         context.declared[name] = spec
     end
-    return values
+    return setmetatable(values, {
+        __index = function(_, name)
+            local names = {}
+            for declared in pairs(specs) do names[#names + 1] = declared end
+            usage("there is no parameter %s%s", errors.show(name), suggest.hint(tostring(name), names))
+        end,
+    })
 end
 
 --- After a file is loaded: a `-p` that it does not declare is a mistake of whoever typed it.
@@ -95,7 +108,14 @@ local later = {
 ---@return table tfl
 function M.api(context)
     local tfl = {
-        json = json,
+        json = {
+            encode = json.encode, null = json.null,
+            decode = function(text)
+                local value, message = json.decode(text)
+                if message then usage("tfl.json.decode: %s", message) end
+                return value
+            end,
+        },
         try = M.try,
         seconds = duration.seconds,
         slots = duration.slots,
@@ -103,6 +123,11 @@ function M.api(context)
         params = function(specs) return M.read_params(context, specs) end,
         exec = function(spec)
             if type(spec) ~= "table" then usage('tfl.exec wants a table: tfl.exec{"program", "argument", timeout = 10}') end
+            for key in pairs(spec) do
+                if type(key) == "string" then
+                    errors.options("tfl.exec", { [key] = true }, "timeout", "stdin", "cwd", "env")
+                end
+            end
             if spec.timeout then spec.timeout = duration.to_seconds(spec.timeout) end
             return proc.exec(spec)
         end,

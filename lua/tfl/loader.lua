@@ -1,6 +1,7 @@
 --- Loads a scenario file: runs its file-level code, which only describes, and gives the scenarios it made.
 local api = require "tfl"
 local errors = require "tfl.errors"
+local screen = require "tfl.screen"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 
@@ -27,9 +28,12 @@ function M.script_error(what, value, traceback)
     if type(value) == "table" and value.code == "script_hog" then
         return errors.new(value.code, "%s: %s", what, value.message)
     end
-    if type(value) == "table" and value.code == "usage" and not value.where then return value end
-    local text = type(value) == "table" and value.message and (value.where or "") .. tostring(value.message)
-        or tostring(value)
+    local text = errors.text(value)
+    if type(value) == "table" and not value.message then text = "it raised a table without a message" end
+    if value == nil then text = "it raised nil" end
+    local usage = type(value) == "table" and (value.code == "usage" or value.code == "bad_config")
+    if usage and what:find "%.lua$" then return value end -- a description that cannot be: its message says all
+    if text:sub(1, #what + 1) == what .. ":" then text = text:sub(#what + 3) end
     local frames = {}
     for line in (traceback or ""):gmatch "[^\n]+" do
         if not line:find "%[C%]" and not line:find "/share/tfl/lua/" and line ~= "stack traceback:" then
@@ -49,7 +53,11 @@ function M.load(file, options)
     local context = {
         params = options.params or {}, nodes = options.nodes, duration = options.duration, declared = {}, scenarios = {},
     }
-    local env = setmetatable({ tfl = api.api(context) }, { __index = _G })
+    local env = setmetatable({ tfl = api.api(context), print = screen.print }, { __index = _G })
+    for _, name in ipairs { "string", "table", "math", "os", "io", "utf8", "coroutine" } do
+        env[name] = {} -- a copy: what a script does to its libraries stays with it
+        for key, value in pairs(_G[name]) do env[name][key] = value end
+    end
     env._G = env
     local chunk, syntax = loadfile(file, "t", env)
     if not chunk then fail("script_error", "%s", syntax) end
@@ -63,7 +71,12 @@ function M.load(file, options)
     if #context.scenarios == 0 then
         fail("usage", '%s describes no scenario: it needs tfl.scenario("name") … :build()', file)
     end
-    for _, scenario in ipairs(context.scenarios) do scenario:build() end
+    local names = {}
+    for _, scenario in ipairs(context.scenarios) do
+        if names[scenario.name] then fail("usage", "%s has two scenarios named %s", file, scenario.name) end
+        names[scenario.name] = true
+        scenario:build()
+    end
     return context.scenarios, context.declared
 end
 

@@ -1,9 +1,11 @@
 --- The plan of a run: what a scenario, the command line and the environment come to, checked before anything starts.
 local deployers = require "tfl.deployers"
+local describe = require "tfl.scenario"
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local kinds = require "tfl.kinds"
 local safety = require "tfl.expectations.safety"
+local settle = require "tfl.settle"
 local sys = require "tfl.core.sys"
 local topology = require "tfl.topology"
 
@@ -22,17 +24,25 @@ local function ready_seconds()
     return seconds
 end
 
-local function all_expectations(scenario)
-    local list = {}
-    for _, expectation in ipairs(scenario.expectations) do list[#list + 1] = expectation end
-    for _, workload in ipairs(scenario.workloads) do
-        for _, expectation in ipairs(workload.expectations or {}) do
-            expectation.name = expectation.name or workload.name
-            list[#list + 1] = expectation
+--- All that judges: the scenario's expectations, those of its workloads, safety. Their names are all different.
+---@return table[] expectations, table<table, table> by the workload that brought an expectation
+local function all_expectations(plan)
+    local list, by, names = {}, {}, { safety = true }
+    local function add(expectation, workload)
+        describe.check("expectation", expectation)
+        if names[expectation.name] then
+            errors.usage("scenario %s: two expectations are named %s", plan.name, expectation.name)
         end
+        names[expectation.name], by[expectation] = true, workload
+        list[#list + 1] = expectation
+    end
+    for _, expectation in ipairs(plan.expectations) do add(expectation) end
+    for _, workload in ipairs(plan.workloads) do
+        describe.check("workload", workload)
+        for _, expectation in ipairs(workload.expectations or {}) do add(expectation, workload) end
     end
     list[#list + 1] = safety.new()
-    return list
+    return list, by
 end
 
 ---@param scenario table from tfl.scenario
@@ -41,7 +51,8 @@ end
 function M.build(scenario, options)
     local backend = deployers.get(options.deployer or "local")
     local seed = options.seed or sys.random()
-    local window = options.duration or scenario.duration or { slots = DEFAULT_SLOTS }
+    local stated = options.duration or scenario.duration
+    local window = stated or { slots = DEFAULT_SLOTS }
     local shape = topology.plan(scenario.topology, {
         seed = seed, window = window, nodes = options.nodes, hop_ms = backend.hop_ms, kinds = kinds.names(),
     })
@@ -51,9 +62,10 @@ function M.build(scenario, options)
         kind = kinds.get(shape:kind()), slot_ms = shape:slot_ms(), slot_seconds = shape:slot_duration(),
         f = shape:active_slot_coeff(), f_ratio = shape:active_slot_ratio(), delta = shape:delta(),
         security_param = shape:security_param(), window_slots = shape:window_slots(), nonce = shape:nonce(),
-        expectations = all_expectations(scenario), workloads = scenario.workloads,
+        expectations = scenario.expectations, workloads = scenario.workloads, duration_stated = stated and true or false,
         run_id = string.format("%s-%d-%08x", scenario.name, seed, sys.random()),
     }
+    plan.expectations, plan.brought_by = all_expectations(plan)
     if plan.window_slots < 1 then
         errors.usage("a run of %s is shorter than a slot (%s): say a longer one with -t",
             type(window) == "table" and "0 slots" or tostring(window), duration.show(plan.slot_seconds))
@@ -70,7 +82,14 @@ function M.build(scenario, options)
     end
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
     plan.ready_seconds = slow * (ready_seconds() or 30 + 0.1 * #plan.nodes)
-    plan.wall_seconds = slow * backend.genesis_delay_ms(#plan.nodes) / 1000 + plan.window_slots * plan.slot_seconds + 2
+    local window_seconds, finality = plan.window_slots * plan.slot_seconds, settle.bound_seconds(plan)
+    if finality > 10 * window_seconds + 60 then
+        errors.bad_config("k = %d: no block would be final within %s of a window of %s, so safety could not be judged; use a "
+            .. "smaller k, or run for %s", plan.security_param, duration.show(finality), duration.show(window_seconds),
+            duration.show(finality))
+    end
+    local first_final = (plan.security_param + 1) / plan.f * plan.slot_seconds
+    plan.wall_seconds = slow * backend.genesis_delay_ms(#plan.nodes) / 1000 + math.max(window_seconds, first_final) + 1
     return plan
 end
 

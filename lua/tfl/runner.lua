@@ -11,14 +11,20 @@ local block_feed = require "tfl.core.block_feed"
 local host_watch = require "tfl.host_watch"
 local settle = require "tfl.settle"
 local summary = require "tfl.summary"
+local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 local topology = require "tfl.core.topology"
 local wait = require "tfl.core.wait"
 
+--- A node that ends while less is free under the run's folder has died of that.
+local FULL_BYTES = 256 * 1024
+
 local M = {}
 local Run = {}
 Run.__index = Run
-for name, method in pairs(require "tfl.hooks") do Run[name] = method end
+for _, part in ipairs { require "tfl.hooks", (require "tfl.view") } do
+    for name, method in pairs(part) do Run[name] = method end
+end
 
 -- ---- time
 
@@ -84,72 +90,21 @@ function Run:watch(name, fn)
     self.watchers[#self.watchers + 1] = task.spawn(name, fn)
 end
 
--- ---- what contexts ask
-
-function Run:draw(name, n)
-    self.draws = (self.draws or 0) + 1
-    return topology.draw { seed = self.plan.seed, name = string.format("ctx/%s/%d", name, self.draws), below = n } + 1
-end
-
-function Run:say(who, text)
-    self.record:event("log", { from = who, message = text })
-    self.ui:line(string.format("%6.1fs %s: %s", self:now(), who, text))
-end
-
-function Run:metrics()
-    local plan = self.plan
-    return {
-        expected_blocks = plan.expected_blocks, run_duration = plan.window_slots * plan.slot_seconds,
-        slot_duration = plan.slot_seconds, active_slot_coeff = plan.f, slots = plan.window_slots,
-    }
-end
-
-function Run:descriptors()
-    local list = {}
-    for i, node in ipairs(self.plan.nodes) do
-        list[i] = {
-            name = node.name, index = node.index, peer_id = node.peer_id, stake = node.stake,
-            http = self.clients[node.name] and self.clients[node.name]:base_url(),
-        }
-    end
-    return list
-end
-
---- What the feed knows of the window [s0, s1): see block_feed's `judge`.
-function Run:figures(s0, s1)
-    local figures = self.feed:judge { from_slot = s0, to_slot = s1, nodes = self:live_nodes() }
-    for _, node in ipairs(figures.nodes) do node.stake = self.stakes[node.name] end
-    return figures
-end
-
---- Slots up to `now` since the chain last grew, within the window.
-function Run:quiet_slots(now)
-    local slots = self:figures(self.s0, now).canonical_slots
-    return now - math.max(slots[#slots] or -1, self.s0 - 1) - 1
-end
-
-function Run:live_nodes()
-    local names = {}
-    for _, node in ipairs(self.plan.nodes) do
-        if not self.exits[node.name] then names[#names + 1] = node.name end
-    end
-    return names
-end
-
---- Slots for which the host was too late: as the nodes say, else those with full stalls.
-function Run:late_slots()
-    local late, told = {}, false
-    for _, name in ipairs(self:live_nodes()) do
-        local ok, slots = pcall(function() return self.clients[name]:late_slots() end)
-        if ok and slots then
-            told = true
-            for _, slot in ipairs(slots) do late[slot] = true end
-        end
-    end
-    return told and late or self.host:late_slots()
-end
-
 -- ---- the phases
+
+--- Calls fn(node) for all nodes at once; raises the first error in the order of the nodes.
+function Run:each_node(fn)
+    local tasks = {}
+    for i, node in ipairs(self.plan.nodes) do
+        tasks[i] = task.spawn(node.name, fn, node)
+        table.insert(self.watchers, tasks[i])
+    end
+    for _, one in ipairs(tasks) do
+        one:wait()
+        local ok, err = one:result()
+        if ok == false then error(err, 0) end
+    end
+end
 
 function Run:deploy()
     local plan, deployer = self.plan, self.deployer
@@ -162,7 +117,7 @@ function Run:deploy()
     plan.genesis_id = topology.genesis_id(plan)
     self.record:set_genesis { genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms }
     self.record:write("plan.json", require("tfl.core.json").encode(summary.plan(plan), true))
-    for _, node in ipairs(plan.nodes) do deployer:start(node) end
+    self:each_node(function(node) deployer:start(node) end)
     for _, node in ipairs(plan.nodes) do
         self.clients[node.name], self.pids[node.name] = deployer:client(node), deployer:pid(node.name)
     end
@@ -178,9 +133,14 @@ function Run:watch_exits()
         if self.feed then self.feed:stop_node(exit.node) end
         if not exit.asked and not self.tearing_down then
             local tail = exit.log_tail and #exit.log_tail > 0 and "; its log ends:\n" .. exit.log_tail or "; its log is empty"
-            self:problem(self.all_ready and "fail" or "infra", errors.new(self.all_ready and "node_exited" or "exited",
-                "%s ended by itself (%s) %s%s", exit.node, exit.status,
-                self.all_ready and "during the run" or "before it was ready", tail))
+            local full = sys.disk_free(self.dir) < FULL_BYTES
+            if full then
+                self:problem("infra", errors.new("disk_full", "no space is left under %s", self.dir))
+            end
+            local err = errors.new(self.all_ready and "node_exited" or "exited", "%s ended by itself (%s) %s%s", exit.node,
+                exit.status, self.all_ready and "during the run" or "before it was ready", tail)
+            err.node = exit.node
+            self:problem(self.all_ready and not full and "fail" or "infra", err)
             self:stop()
         end
     end
@@ -229,11 +189,14 @@ function Run:capture()
     for _, owner in ipairs(self.expectations) do self:hook(owner, "start_capture", owner.ctx) end
 end
 
---- Calls check_during_capture of an expectation every second (every slot when slots are longer) until the window ends.
+--- Calls check_during_capture of an expectation every second (of short slots, every five) until the window ends.
 function Run:check_loop(owner)
     while not self.ended_early and not self.window_over do
         wait.sleep(math.max(0.25, math.min(1, 5 * self.plan.slot_seconds)))
-        if self.ended_early or self.window_over or not self:hook(owner, "check_during_capture", owner.ctx) then return end
+        if self.ended_early or self.window_over then return end
+        owner.checking = true
+        if not self:hook(owner, "check_during_capture", owner.ctx) then return end
+        owner.checking, owner.checked = false, true
     end
 end
 
@@ -245,7 +208,7 @@ function Run:run_window()
         self:watch(owner.name, function()
             self:hook(owner, "start", owner.ctx)
             running = running - 1
-            if running == 0 and not self.plan.liveness then self:end_capture "workloads done" end
+            if running == 0 and not self.plan.liveness and not self.plan.duration_stated then self:end_capture "workloads done" end
         end)
     end
     for _, owner in ipairs(self.expectations) do
@@ -286,11 +249,23 @@ function Run:evaluate()
     self:phase "evaluate"
     for _, owner in ipairs(self.expectations) do
         local whole = not self.cut_short or owner.name == "safety" and self.feed
-        if not owner.judgement and whole then self:hook(owner, "evaluate", owner.ctx) end
-        if not owner.judgement and whole and not owner.looked then
+        local fine = true
+        if not owner.judgement and whole then fine = self:hook(owner, "evaluate", owner.ctx) end
+        if not fine and not owner.judgement then
+            owner.judgement = {
+                verdict = self.interrupted and "inconclusive" or "usage", code = "not_evaluated",
+                message = "its evaluate did not come to an end",
+            }
+        elseif not owner.judgement and owner.checking and not owner.checked then
+            owner.judgement = {
+                verdict = "inconclusive", code = "not_evaluated",
+                message = "its check_during_capture did not come to an end within the window",
+            }
+        elseif not owner.judgement and whole and not owner.looked and not (owner.by and owner.by.looked) then
             owner.judgement = {
                 verdict = "inconclusive", code = "no_sample",
-                message = "it looked at no event and no node, so it could not have failed",
+                message = "neither it nor its workload saw an event or an answer of a node, so it could not have failed; "
+                    .. "look at one through ctx",
             }
         elseif not owner.judgement then
             owner.judgement = whole and { verdict = "pass", code = "ok", message = "" } or {
@@ -303,6 +278,7 @@ end
 
 function Run:teardown()
     self.tearing_down = true
+    self:ask_peers()
     self:phase "teardown"
     for _, owner in ipairs(self.owners) do Run.cancel_tasks(owner) end
     self.host:stop()
@@ -312,11 +288,6 @@ function Run:teardown()
         if not ok then self:problem("infra", type(err) == "table" and err or errors.new("internal", "%s", err)) end
     end
     for _, watcher in ipairs(self.watchers) do watcher:cancel() end
-end
-
-function Run:last_figures()
-    local ok, figures = pcall(self.figures, self, self.s0 or 0, self.s1 or 0)
-    return ok and figures or nil
 end
 
 --- Runs the body until it ends or is cut short.
@@ -342,7 +313,11 @@ function Run:walk()
     elseif ok == false then
         self.cut_short = true
         if type(err) ~= "table" then err = errors.new("internal", "%s\n%s", tostring(err), traceback or "") end
-        self:problem(err.code == "usage" and "usage" or "infra", err)
+        local told = false -- watch_exits saw it first
+        for _, problem in ipairs(self.problems) do
+            told = told or err.code == "exited" and problem.code == "exited" and problem.node == err.node
+        end
+        if not told then self:problem(err.code == "usage" and "usage" or "infra", err) end
     end
 end
 
@@ -353,23 +328,27 @@ end
 function M.run(plan, ui)
     local run = setmetatable({
         plan = plan, ui = ui, t0 = task.now(), started_ms = task.wall_ms(), phases = {}, problems = {}, exits = {},
-        clients = {}, pids = {}, stakes = {}, over = wait.signal(), capture_over = wait.signal(), owners = {}, expectations = {},
-        workloads = {}, watchers = {},
+        clients = {}, pids = {}, peers = {}, stakes = {}, over = wait.signal(), capture_over = wait.signal(), owners = {},
+        expectations = {}, workloads = {}, watchers = {},
     }, Run)
     for _, node in ipairs(plan.nodes) do run.stakes[node.name] = node.stake end
-    run.record = record.open { scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out }
+    run.record = record.open {
+        scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out, keep = plan.keep,
+    }
     run.dir = run.record:dir()
     local started, err = pcall(function()
         proc.guardian_start { run_id = plan.run_id, dir = run.dir }
         run.deployer = plan.backend.new { run_id = plan.run_id, dir = run.dir }
-        for _, object in ipairs(plan.expectations) do
-            table.insert(run.expectations, run:owner("expectation", object))
+        local by = {}
+        for i, object in ipairs(plan.workloads) do
+            run.workloads[i] = run:owner("workload", object)
+            run.owners[i], by[object] = run.workloads[i], run.workloads[i]
         end
-        for _, object in ipairs(plan.workloads) do
-            table.insert(run.workloads, run:owner("workload", object))
-            table.insert(run.owners, run.workloads[#run.workloads])
+        for i, object in ipairs(plan.expectations) do
+            run.expectations[i] = run:owner("expectation", object)
+            run.expectations[i].by = by[plan.brought_by[object]]
+            table.insert(run.owners, run.expectations[i])
         end
-        for _, owner in ipairs(run.expectations) do table.insert(run.owners, owner) end
         for _, owner in ipairs(run.owners) do owner.ctx = context.new(run, owner) end
         run.host = host_watch.start(run)
     end)

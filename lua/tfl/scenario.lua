@@ -21,6 +21,14 @@ local function check_name(what, name)
     end
 end
 
+--- A hook's name with one slip of the finger; other functions are the script's own.
+local function slip(name, known)
+    for hook in pairs(known) do
+        if suggest.distance(name, hook) == 1 then return true end
+    end
+    return false
+end
+
 local function check_hooks(what, name, hooks, known)
     if hooks ~= nil and type(hooks) ~= "table" then usage("%s %q: a table of hooks was expected", what, name) end
     for key, value in pairs(hooks or {}) do
@@ -28,7 +36,7 @@ local function check_hooks(what, name, hooks, known)
             usage("%s %q: %s should be a function, not a %s", what, name, key, type(value))
         elseif known[key] == "table" and type(value) ~= "table" then
             usage("%s %q: %s should be a table, not a %s", what, name, key, type(value))
-        elseif type(value) == "function" and type(key) == "string" and not known[key] and suggest.near(key, keys(known)) then
+        elseif type(value) == "function" and type(key) == "string" and not known[key] and slip(key, known) then
             usage("%s %q: there is no hook %s%s", what, name, key, suggest.hint(key, keys(known)))
         end
     end
@@ -62,6 +70,16 @@ function M.expectation(name, hooks)
     local expectation = hooks or {}
     expectation.name = name
     return setmetatable(expectation, { __name = "expectation" })
+end
+
+--- Checks what was set on a workload or expectation after it was made; called when the plan is built.
+function M.check(what, object)
+    if type(object) ~= "table" then usage("%s: what tfl.%s makes was expected, got %s", what, what, errors.show(object)) end
+    check_name(what, object.name)
+    check_hooks(what, object.name, object, what == "workload" and workload_hooks or expectation_hooks)
+    if what == "workload" and not object.start then
+        usage('workload %q has no start: function w:start(ctx) … end', object.name)
+    end
 end
 
 local Scenario = {}

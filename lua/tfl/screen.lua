@@ -9,12 +9,22 @@ local Screen = {}
 Screen.__index = Screen
 
 local M = {}
+local current -- the screen that draws now
 
 ---@param options {quiet: boolean}
 ---@return table screen with :phase(run, name), :line(text), :close()
 function M.new(options)
     local live = not options.quiet and sys.isatty(2) and os.getenv "TERM" ~= "dumb"
-    return setmetatable({ quiet = options.quiet, live = live, drawn = false }, Screen)
+    current = setmetatable({ quiet = options.quiet, live = live, drawn = false }, Screen)
+    return current
+end
+
+--- `print` of scripts: a line of its own on stdout, whatever is drawn.
+function M.print(...)
+    local words = table.pack(...)
+    for i = 1, words.n do words[i] = tostring(words[i]) end
+    if current then current:erase() end
+    sys.write(1, table.concat(words, "\t") .. "\n")
 end
 
 function Screen:erase()

@@ -5,15 +5,33 @@ local wait = require "tfl.core.wait"
 
 local M = {}
 
---- The longest a healthy cluster needs: a block above the window (its stall bound) and its way to every node.
-local function bound_seconds(run)
+--- Slots that n growths need, all but surely (a normal bound six deviations out, with room for small n).
+local function slots_of(n, f)
+    local mean = n / f
+    return mean + 6 * math.sqrt(mean / f) + 10
+end
+
+--- Seconds in which a healthy cluster has decided the window: forks end within k blocks, and k + 1 blocks bring the first
+--- final one, without which safety has no sample.
+---@param plan table
+---@return number
+function M.bound_seconds(plan)
+    return (slots_of(plan.security_param + 1, plan.f) + 2 * plan.delta + 2) * plan.slot_seconds
+end
+
+--- A live node whose tip stands while others grow has stopped following: waiting for it helps nobody.
+local function stuck(run, figures)
     local plan = run.plan
-    local slots = plan.liveness and plan.liveness.stall_slots or 20
-    return math.max(2, (slots + 2 * plan.delta + 2) * plan.slot_seconds)
+    local patience = (plan.liveness and plan.liveness.stall_slots or 20) + 2 * plan.delta
+    for _, node in ipairs(figures.nodes) do
+        if not node.stale and run:current_slot() - node.tip_slot > patience then return true end
+    end
+    return false
 end
 
 --- True when nothing that could still arrive changes what the window shows.
 local function settled(run, figures, s1)
+    if figures.final == 0 then return false end
     if figures.common_slot >= s1 then return true end
     local tips = {}
     for _, node in ipairs(figures.nodes) do
@@ -28,12 +46,14 @@ end
 function M.wait(run)
     if run.ended_early == "stalled" then return end
     local s1 = run.ended_slot or run.s1
-    local deadline = task.now() + bound_seconds(run)
-    while task.now() < deadline do
-        if settled(run, run:figures(run.s0, s1), s1) then return end
+    local from, bound = task.now(), M.bound_seconds(run.plan)
+    repeat
+        local figures = run:figures(run.s0, s1)
+        if settled(run, figures, s1) then return end
+        if stuck(run, figures) then break end
         wait.sleep(math.min(0.05, run.plan.slot_seconds / 2))
-    end
-    run.record:event("settle_timeout", { seconds = bound_seconds(run) })
+    until task.now() - from > bound
+    run.record:event("settle_timeout", { seconds = task.now() - from })
 end
 
 return M

@@ -1,4 +1,5 @@
 --- summary.json: everything a run came to, as one table; and the parts of a plan that are worth keeping.
+local errors = require "tfl.errors"
 local json = require "tfl.core.json"
 local task = require "tfl.core.task"
 local verdict = require "tfl.verdict"
@@ -76,7 +77,7 @@ local function nodes_detail(run, figures)
         local spec = run.deployer.specs[node.name]
         list[i] = {
             name = node.name, height = view.height or json.null, lib = view.lib_height or json.null,
-            tip = view.tip, peers = node.degree, pid = run.pids[node.name] or json.null,
+            tip = view.tip, peers = run.peers[node.name] or json.null, pid = run.pids[node.name] or json.null,
             log = spec and spec.log or json.null, exit = exit and exit.status or json.null,
             crashed = exit and not exit.asked or nil,
         }
@@ -123,6 +124,8 @@ function M.finish(run)
         scenario = plan.name, file = plan.file, deployer = plan.deployer, seed = plan.seed, nodes = #plan.nodes,
         topology = plan.topology:describe(), run_id = plan.run_id, dir = run.dir,
         started_at = os.date("!%Y-%m-%dT%H:%M:%SZ", run.started_ms // 1000),
+        ended_early = run.ended_early, inconclusive_as = plan.inconclusive_as,
+        run_seconds = run.ended_early and math.max(0, run.ended_slot - run.s0) * plan.slot_seconds or nil,
         window_seconds = plan.window_slots * plan.slot_seconds, wall_seconds = task.now() - run.t0, phases = phases,
         blocks = blocks(run, figures), propagation_ms = figures and figures.propagation_ms or M.object {},
         expectations = judged, nodes_detail = nodes_detail(run, figures), host = run.host:summary(),
@@ -132,6 +135,7 @@ function M.finish(run)
     }
     run.record:event("verdict", { verdict = overall, exit_code = summary.exit_code })
     local ok, err = pcall(run.record.write, run.record, "summary.json", json.encode(summary, true))
+    if not ok then summary.incomplete = errors.text(err) end
     if not ok and summary.verdict == "pass" then
         summary.verdict, summary.exit_code = "infra", 3
         summary.error = { code = err.code or "io", message = err.message or tostring(err) }

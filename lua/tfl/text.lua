@@ -37,8 +37,10 @@ local function indent(text, by)
 end
 
 local function head(s)
-    return string.format("%s · %s · %s · seed %d · %.1fs wall · exit %d", s.deployer, s.topology,
-        duration.show(s.window_seconds), s.seed, s.wall_seconds, s.exit_code)
+    local window = duration.show(s.window_seconds)
+    if s.run_seconds then window = duration.show(s.run_seconds) .. " of " .. window end
+    return string.format("%s · %s · %s · seed %d · %.1fs wall · exit %d", s.deployer, s.topology, window, s.seed,
+        s.wall_seconds, s.exit_code)
 end
 
 --- Heights and tips of the nodes, two a line: shown when something is wrong.
@@ -47,10 +49,12 @@ local function nodes(s, out)
     for i, node in ipairs(s.nodes_detail) do
         if i > 12 then break end
         local height = (node.tip or "") ~= "" and "h" .. node.height or "h?"
-        cells[i] = string.format("%s  %s  tip %-4s  peers %d%s", node.name, height, (node.tip or ""):sub(1, 4), node.peers or 0,
-            node.crashed and "  " .. node.exit or "")
+        cells[i] = string.format("%s  %s  tip %-4s  peers %s%s", node.name, height, (node.tip or ""):sub(1, 4),
+            type(node.peers) == "number" and tostring(node.peers) or "?", node.crashed and "  " .. node.exit or "")
     end
-    for i = 1, #cells, 2 do out[#out + 1] = "      " .. pad(cells[i], 40) .. (cells[i + 1] or "") end
+    for i = 1, #cells, 2 do
+        out[#out + 1] = "      " .. (cells[i + 1] and pad(cells[i], 40) .. cells[i + 1] or cells[i])
+    end
     if #s.nodes_detail > 12 then out[#out + 1] = string.format("      … %d more nodes", #s.nodes_detail - 12) end
 end
 
@@ -62,12 +66,25 @@ local function phases(s)
     return table.concat(parts, " · ")
 end
 
+--- What an expectation measured, when it has nothing else to say: "node-0 24 blocks · node-1 25 blocks".
+local function figures(e)
+    local names, parts = {}, {}
+    for name in pairs(e.figures) do names[#names + 1] = name end
+    table.sort(names)
+    for i = 1, math.min(6, #names) do
+        local unit = e.units and e.units[names[i]]
+        parts[i] = string.format("%s %.6g%s", names[i], e.figures[names[i]], unit and " " .. unit or "")
+    end
+    return table.concat(parts, " · ")
+end
+
 --- The summary as lines of text.
 ---@param s table summary
 ---@param colour boolean
 ---@return string
 function M.summary(s, colour)
-    local out = { paint(words[s.verdict], s.verdict, colour) .. "  " .. pad(M.clean(s.scenario), 22) .. "  " .. head(s) }
+    local word = words[s.verdict]
+    local out = { paint(word, s.verdict, colour) .. "  " .. pad(M.clean(s.scenario), 28 - #word) .. head(s) }
     local width = 18
     for _, e in ipairs(s.expectations) do width = math.max(width, math.min(30, #e.name)) end
     for _, problem in ipairs(s.problems) do
@@ -78,8 +95,9 @@ function M.summary(s, colour)
         local code = e.code ~= "ok" and e.code ~= "failed" and e.verdict ~= "pass" and e.code .. ": " or ""
         if e.verdict == "inconclusive" and e.code == "inconclusive" then code = "inconclusive: " end
         if e.message:sub(1, #e.code) == e.code then code = "" end
+        local message = e.message ~= "" and e.message or figures(e)
         out[#out + 1] = (string.format("  %s %s %s%s", paint(marks[e.verdict] or "?", e.verdict, colour),
-            pad(M.clean(e.name), width + 1), code, indent(e.message, 6)):gsub("%s+$", ""))
+            pad(M.clean(e.name), width + 1), code, indent(message, 6)):gsub("%s+$", ""))
     end
     if s.verdict ~= "pass" then nodes(s, out) end
     out[#out + 1] = "    " .. pad("phases", width + 1) .. phases(s)
@@ -87,7 +105,7 @@ function M.summary(s, colour)
         out[#out + 1] = "    " .. pad("host", width + 1) .. string.format("loop late by up to %.1fms%s", s.host.loop_lag_ms,
             s.host.psi_full and string.format(", all tasks stalled %.1f%% of the time", 100 * s.host.psi_full) or "")
     end
-    out[#out + 1] = "  evidence  " .. home(s.dir)
+    out[#out + 1] = "  evidence  " .. home(s.dir) .. (s.incomplete and "  (incomplete: " .. s.incomplete .. ")" or "")
     out[#out + 1] = "  again     " .. M.clean(s.again)
     return table.concat(out, "\n") .. "\n"
 end
@@ -121,7 +139,11 @@ function M.junit(summaries)
             local tag
             if e.verdict == "fail" then tag, failures = "failure", failures + 1 end
             if e.verdict == "infra" or e.verdict == "usage" then tag, errors = "error", errors + 1 end
-            if e.verdict == "inconclusive" then tag, skipped = "skipped", skipped + 1 end
+            if e.verdict == "inconclusive" and s.inconclusive_as == "fail" then
+                tag, failures = "failure", failures + 1
+            elseif e.verdict == "inconclusive" and s.inconclusive_as ~= "pass" then
+                tag, skipped = "skipped", skipped + 1
+            end
             cases[#cases + 1] = testcase(s, e.name, tag, e.code, e.message)
         end
         for _, problem in ipairs(s.problems) do

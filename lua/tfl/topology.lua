@@ -98,6 +98,11 @@ local function draw(self, n, seed, core)
             errors.usage("layout: the function returned %s; expected edges {{0, 1}, {1, 2}}",
                 errors.show(request.edges))
         end
+        for _, edge in ipairs(request.edges) do
+            if type(edge) ~= "table" then
+                errors.usage("layout: an edge is two node numbers as {0, 1}, got %s", errors.show(edge))
+            end
+        end
     end
     local graph = core.build(request)
     if not graph.connected then

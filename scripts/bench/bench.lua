@@ -84,8 +84,9 @@ end
 function Run:finish(within, any)
     bench.eventually(within, "the end of tfl", function() return bench.read(self.base .. ".code") end)
     local out = bench.read(self.base .. ".out") or ""
-    local summary = cjson.decode(assert(out:match "([^\n]+)\n*$", "tfl wrote no summary; see " .. self.base .. ".err"))
-    if not any and summary.verdict ~= "pass" then
+    local line = assert(out:match "([^\n]+)\n*$", "tfl wrote no summary; see " .. self.base .. ".err")
+    local summary = cjson.decode(line)
+    if summary.verdict == "usage" or not any and summary.verdict ~= "pass" then
         error(("the run ended with %s: %s"):format(tostring(summary.verdict), out), 2)
     end
     return summary

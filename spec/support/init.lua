@@ -201,13 +201,13 @@ Handle.__index = Handle
 -- Takes what run takes, but timeout, stdin and tty. Gives a handle with .pid.
 function support.start(spec)
     local base = next_base()
-    local script = ("cd %s || exit 1; set -m; exec %s & echo $! >%s.pid.tmp; mv %s.pid.tmp %s.pid; wait -f $!; " ..
-        "echo $? >%s.code.tmp; mv %s.code.tmp %s.code"):format(quote(spec.cwd or support.root),
-        command_of(spec) .. " >" .. quote(base .. ".out") .. " 2>" .. quote(base .. ".err") .. " </dev/null",
-        base, base, base, base, base, base)
+    -- setsid, in a process that leads no group, does not fork: the pid stays
+    local inner = ("cd %s || exit 1; echo $$ >%s.pid.tmp; mv %s.pid.tmp %s.pid; exec setsid %s >%s.out 2>%s.err </dev/null"):format(
+        quote(spec.cwd or support.root), base, base, base, command_of(spec), base, base)
+    local script = ("sh -c %s; echo $? >%s.code.tmp; mv %s.code.tmp %s.code"):format(quote(inner), base, base, base)
     local handle = setmetatable({ base = base, spec = spec, started = system.monotime() }, Handle)
     current.handles[#current.handles + 1] = handle
-    os.execute("bash -c " .. quote(script) .. " >/dev/null 2>&1 </dev/null &")
+    os.execute("sh -c " .. quote(script) .. " >/dev/null 2>&1 </dev/null &")
     handle.pid = support.eventually(function()
         return tonumber(support.read(base .. ".pid"))
     end, 10, "tfl was not started")

@@ -2,7 +2,7 @@
 --
 -- A snapshot is taken before, and compared after. As a program (scripts/test.sh uses it so around the whole suite):
 --   lua5.4 spec/support/leaks.lua snapshot FILE
---   lua5.4 spec/support/leaks.lua check FILE        prints what is new; exit 1 when anything is
+--   lua5.4 spec/support/leaks.lua check FILE [MARK]      prints what is new; exit 1 when anything is
 local lfs = require "lfs"
 
 local leaks = {}
@@ -136,7 +136,7 @@ function leaks.kill(before, mark)
     end
 end
 
-local function program(verb, path)
+local function program(verb, path, mark)
     if verb == "snapshot" then
         local now = leaks.snapshot()
         local out = assert(io.open(path, "w"))
@@ -156,7 +156,7 @@ local function program(verb, path)
     local deadline = os.time() + SETTLE_SECONDS
     local left
     repeat
-        left = leaks.since(before)
+        left = leaks.since(before, mark)
     until #left == 0 or os.time() >= deadline
     for _, line in ipairs(left) do
         print("left behind: " .. line)
@@ -166,10 +166,10 @@ end
 
 if arg and arg[0] and arg[0]:match("leaks%.lua$") then
     if not ({ snapshot = true, check = true })[arg[1]] or not arg[2] then
-        io.stderr:write("usage: lua5.4 leaks.lua snapshot|check FILE\n")
+        io.stderr:write("usage: lua5.4 leaks.lua snapshot|check FILE [MARK]\n")
         os.exit(2)
     end
-    os.exit(program(arg[1], arg[2]))
+    os.exit(program(arg[1], arg[2], arg[3]))
 end
 
 return leaks

@@ -8,6 +8,11 @@ function nodes.tfl_node()
     return (support.tfl:gsub("/[^/]*$", "")) .. "/tfl-node"
 end
 
+local function command(what)
+    if what:sub(1, 1) == "/" then return support.quote(what) .. ' "$@"' end
+    return support.quote(nodes.tfl_node()) .. ' "$@" ' .. what
+end
+
 --- A program that runs tfl-node with more arguments: all nodes with spec[1], named ones with spec["node-2"] instead.
 -- A value that begins with "/" is a program to run in its place. Returns its path.
 ---@param spec table
@@ -16,13 +21,10 @@ function nodes.with(spec)
     local lines = { "#!/bin/sh", 'case "$PWD" in' }
     for name, what in pairs(spec) do
         if name ~= 1 then
-            local command = what:sub(1, 1) == "/" and what .. ' "$@"' or nodes.tfl_node() .. ' "$@" ' .. what
-            lines[#lines + 1] = ("*/%s) exec %s ;;"):format(name, command)
+            lines[#lines + 1] = ("*/%s) exec %s ;;"):format(name, command(what))
         end
     end
-    local default = spec[1] or ""
-    lines[#lines + 1] = ("*) exec %s ;;"):format(default:sub(1, 1) == "/" and default .. ' "$@"'
-        or nodes.tfl_node() .. ' "$@" ' .. default)
+    lines[#lines + 1] = ("*) exec %s ;;"):format(command(spec[1] or ""))
     lines[#lines + 1] = "esac"
     local path = support.write("bin/node", table.concat(lines, "\n") .. "\n")
     os.execute("chmod +x " .. support.quote(path))

@@ -105,10 +105,13 @@ function M.doctor()
     rows[2] = { name = "ports", ok = ok, message = ok and "free from " .. ports[1] or ports.message }
     rows[3] = { name = "pressure", ok = true, message = sys.psi_full() and "PSI is readable" or
         "no PSI (/proc/pressure): a starved host is told by the nodes' own late slots only" }
-    local state = proc.state_dir()
-    ok = pcall(sys.write_file, state .. "/.doctor", "")
-    os.remove(state .. "/.doctor")
-    rows[4] = { name = "state", ok = ok, message = ok and state or state .. ": not writable; set XDG_STATE_HOME" }
+    local writable, state = pcall(function()
+        local folder = proc.state_dir()
+        sys.write_file(folder .. "/.doctor", "")
+        os.remove(folder .. "/.doctor")
+        return folder
+    end)
+    rows[4] = { name = "state", ok = writable, message = writable and state or state.message .. "; set XDG_STATE_HOME" }
     return rows
 end
 

@@ -16,7 +16,7 @@ function M.new(given)
     if given ~= nil and type(given) ~= "table" then
         errors.usage("expect_consensus_liveness wants a table of options, got %s", errors.show(given))
     end
-    local self = setmetatable({ name = "consensus_liveness", needs_growth = true }, Liveness)
+    local self = setmetatable({ name = "consensus_liveness", built_in = true }, Liveness)
     for key, value in pairs(given or {}) do
         if not options[key] then
             local names = {}
@@ -44,12 +44,15 @@ local function judged_plan(run, upto)
     return copy
 end
 
---- Ends the window early when the chain stands for longer than chance allows: nothing after that could mend it.
+--- Ends the window early when no chain has grown for longer than chance allows: nothing after that could mend it. Nodes
+--- that do not answer, or tell of blocks the feed has not seen, are left to the end of the window.
 function Liveness:check_during_capture(ctx)
     local run = ctx.run
     local now = run:current_slot()
     local quiet = run:quiet_slots(now)
     if quiet < run.plan.liveness.stall_slots + 1 + run.plan.delta then return end
+    local told, seen = run:told_height(), run:figures(run.s0, now).best_height
+    if told < 0 or told > (seen or 0) then return end
     local judgement = self:judge(run, now)
     if judgement.code == "stalled" and judgement.verdict == "fail" then run:end_capture "stalled" end
 end
@@ -68,8 +71,17 @@ function Liveness:judge(run, upto)
 end
 
 function Liveness:evaluate(ctx)
+    local run = ctx.run
     ctx.owner.looked = true
-    ctx:conclude(self:judge(ctx.run, ctx.run.ended_early and ctx.run.ended_slot))
+    local slots = run.ended_early and math.max(0, run.ended_slot - run.s0)
+    local plan = run.plan.liveness
+    if slots and run.ended_early ~= "stalled" and slots < verdict.needed_window(plan.f, plan.alpha, plan.delta) then
+        return ctx:conclude {
+            verdict = "inconclusive", code = "not_evaluated", figures = {},
+            message = string.format("the window was cut short after %d slots (%s), too few to judge", slots, run.ended_early),
+        }
+    end
+    ctx:conclude(self:judge(run, run.ended_early and run.ended_slot))
 end
 
 return M

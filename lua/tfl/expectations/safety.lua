@@ -9,7 +9,7 @@ local M = {}
 
 ---@return table expectation
 function M.new()
-    return setmetatable({ name = "safety" }, Safety)
+    return setmetatable({ name = "safety", built_in = true }, Safety)
 end
 
 --- A broken chain stays broken: the rest of the window cannot mend it.

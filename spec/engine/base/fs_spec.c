@@ -79,6 +79,9 @@ static void writes_whole_files_in_one_step(void **state)
     assert_int_equal(system(list), 0); /* no temporary file stays */
     TFL_FREE char *nowhere = tfl_sprintf("%s/no/config", dir);
     assert_int_equal(tfl_write_file(nowhere, "x", 1, 0600, &err), -1);
+    struct stat st;
+    assert_int_equal(tfl_write_file("/dev/null", "x", 1, 0600, &err), 0); /* written to, not replaced */
+    assert_true(!stat("/dev/null", &st) && S_ISCHR(st.st_mode));
     assert_int_equal(err.code, TFL_E_IO);
     assert_non_null(strstr(err.msg, nowhere));
     assert_int_equal(tfl_write_file(dir, "x", 1, 0600, &err), -1); /* a folder: the rename fails */

@@ -1,0 +1,107 @@
+--- What a run knows of its cluster: what contexts, expectations, the screen and the summary ask. Methods of a run;
+--- `tfl.runner` takes them in.
+local topology = require "tfl.core.topology"
+
+local View = {}
+
+--- How long a node may take to answer a question of the judgement.
+local ANSWER_SECONDS = 1
+
+function View:draw(name, n)
+    self.draws = (self.draws or 0) + 1
+    return topology.draw { seed = self.plan.seed, name = string.format("ctx/%s/%d", name, self.draws), below = n } + 1
+end
+
+function View:say(who, text)
+    self.record:event("log", { from = who, message = text })
+    self.ui:line(string.format("%6.1fs %s: %s", self:now(), who, text))
+end
+
+function View:metrics()
+    local plan = self.plan
+    return {
+        expected_blocks = plan.expected_blocks, run_duration = plan.window_slots * plan.slot_seconds,
+        slot_duration = plan.slot_seconds, active_slot_coeff = plan.f, slots = plan.window_slots,
+    }
+end
+
+function View:descriptors()
+    local list = {}
+    for i, node in ipairs(self.plan.nodes) do
+        list[i] = {
+            name = node.name, index = node.index, peer_id = node.peer_id, stake = node.stake,
+            http = self.clients[node.name] and self.clients[node.name]:base_url(),
+        }
+    end
+    return list
+end
+
+--- What the feed knows of the window [s0, s1): see block_feed's `judge`.
+function View:figures(s0, s1)
+    local figures = self.feed:judge { from_slot = s0, to_slot = s1, nodes = self:live_nodes() }
+    for _, node in ipairs(figures.nodes) do node.stake = self.stakes[node.name] end
+    return figures
+end
+
+--- Slots up to `now` since any chain last grew, within the window. Not the common prefix: that stands during an ordinary
+--- fork, and the winner fills these slots later.
+function View:quiet_slots(now)
+    local slots = self:figures(self.s0, now).best_slots
+    return now - math.max(slots[#slots] or -1, self.s0 - 1) - 1
+end
+
+--- The greatest height the nodes themselves tell of now: the feed may have missed something.
+function View:told_height()
+    local best = -1
+    self:each_node(function(node)
+        if self.exits[node.name] then return end
+        local ok, info = pcall(self.clients[node.name].consensus_info, self.clients[node.name], { timeout = ANSWER_SECONDS })
+        if ok then best = math.max(best, info.height) end
+    end)
+    return best
+end
+
+function View:live_nodes()
+    local names = {}
+    for _, node in ipairs(self.plan.nodes) do
+        if not self.exits[node.name] then names[#names + 1] = node.name end
+    end
+    return names
+end
+
+--- Slots for which the host was too late: those that nodes with more than half of the stake were late for (JUDGING, Host
+--- starved); of nodes that cannot tell, the slots in which the whole host stalled.
+function View:late_slots()
+    local stake, told, all = {}, false, 0
+    for _, node in ipairs(self.plan.nodes) do all = all + node.stake end
+    self:each_node(function(node)
+        if self.exits[node.name] then return end
+        local ok, slots = pcall(self.clients[node.name].late_slots, self.clients[node.name], { timeout = ANSWER_SECONDS })
+        if not ok or not slots then return end
+        told = true
+        for _, slot in ipairs(slots) do stake[slot] = (stake[slot] or 0) + node.stake end
+    end)
+    if not told then return self.host:late_slots() end
+    local late = {}
+    for slot, share in pairs(stake) do
+        if share * 2 > all then late[slot] = true end
+    end
+    return late
+end
+
+--- How many peers every live node has now, for the report.
+function View:ask_peers()
+    if not self.all_ready then return end
+    self:each_node(function(node)
+        if self.exits[node.name] then return end
+        local ok, info = pcall(self.clients[node.name].network_info, self.clients[node.name], { timeout = ANSWER_SECONDS })
+        if ok then self.peers[node.name] = info.n_peers end
+    end)
+end
+
+function View:last_figures()
+    local ok, figures = pcall(self.figures, self, self.s0 or 0, self.s1 or 0)
+    return ok and figures or nil
+end
+
+return View
