@@ -205,6 +205,11 @@ local function check(args)
             row("growth", "%.0f blocks expected, ≥ %d required, no gap of %d slots (%s)", liveness.expected,
                 liveness.required, liveness.stall_slots, duration.show(liveness.stall_slots * made.slot_seconds))
         end
+        if made.wallets then
+            row("wallets", "%d, each with %d in %d note%s", made.wallets.count, made.wallets.balance, made.wallets.notes_each,
+                made.wallets.notes_each == 1 and "" or "s")
+        end
+        if made.load then row("load", "%s", made.load:describe()) end
         local names = {}
         for i, expectation in ipairs(made.expectations) do names[i] = expectation.name end
         row("judged by", "%s", table.concat(names, ", "))
