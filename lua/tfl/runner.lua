@@ -80,7 +80,7 @@ end
 
 --- The window ends now: the rest cannot change the verdict.
 function Run:end_capture(why)
-    if self.ended_early then return end
+    if self.ended_early or self.window_over then return end
     self.ended_early, self.ended_slot = why, self:current_slot()
     self.record:event("capture_ended", { reason = why, slot = self.ended_slot })
     self.capture_over:notify()

@@ -94,8 +94,9 @@ local function transactions(s, out, width)
     local l = t.latency_ms
     out[#out + 1] = ("    %saccepted %s · included %s · final %s  (p50/p95/p99)"):format(pad("latency", width + 1), triple(l.accepted),
         triple(l.included), triple(l.final))
-    out[#out + 1] = ("    %slate by %s, %d of %d too late · signing %.0fµs each"):format(pad("generator", width + 1),
-        triple(t.lag_ms), t.lag_ms.late, t.planned, t.signing_us)
+    local held = t.lag_ms.held > 0 and (" · %d waited for answers to others"):format(t.lag_ms.held) or ""
+    out[#out + 1] = ("    %slate by %s, %d of %d too late · signing %.0fµs each%s"):format(pad("generator", width + 1),
+        triple(t.lag_ms), t.lag_ms.late, t.planned, t.signing_us, held)
 end
 
 --- The summary as lines of text.

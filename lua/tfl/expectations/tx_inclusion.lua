@@ -61,11 +61,12 @@ local function of_lost(a, load)
     for i, one in ipairs(a.lost_list) do
         if i > SHOWN then break end
         lines[i] = ("\n%s accepted by %s at %.1fs%s"):format(one.hash or "?", one.node or "?", one.intended,
-            one.after_lost and ", built on one that is lost" or one.reorganised and ", was on the chain once" or "")
+            one.after_lost and ", built on a lost one" or one.reorganised and ", was on the chain once" or "")
     end
     if a.lost > SHOWN then lines[#lines + 1] = ("\n… %d more, in summary.json"):format(a.lost - SHOWN) end
-    return ("%d of %d accepted transactions are not on the chain, %s after the load%s"):format(a.lost, a.accepted,
-        duration.show(math.max(0, load.load:now() - load.plan.seconds)), table.concat(lines))
+    return ("%d of %d accepted transactions are not on the chain, %s after the load%s%s"):format(a.lost, a.accepted,
+        duration.show(math.max(0, load.load:now() - load.plan.seconds)), a.after_lost > 0
+        and ("; %d of them spend the change of lost ones"):format(a.after_lost) or "", table.concat(lines))
 end
 
 local function of_rejected(a)
@@ -93,7 +94,7 @@ local function figures_of(a, late, ratio)
     return {
         planned = a.planned, sent = a.sent, accepted = a.accepted, included = a.included, final = a.final,
         rejected = a.rejected, unanswered = a.unanswered, lost = a.lost, pending = a.pending, twice = a.twice, late = late,
-        ratio = ratio, late_share = a.lag.late_share,
+        ratio = ratio, late_share = bounds.own_late_share(a),
     }
 end
 
@@ -125,9 +126,9 @@ function Inclusion:judge(load, late, settled)
         end
         return say("fail", "tx_late", "%d of %d transactions took longer than %s to be on the chain", late, judged,
             duration.show(self.within))
-    elseif a.lag.late_share > bounds.LATE_SHARE then
+    elseif bounds.own_late_share(a) > bounds.LATE_SHARE then
         return say("inconclusive", "generator_lag", "%.1f%% of the transactions went out late (p99 %s): this host could not "
-            .. "drive the load; use a lower rate", 100 * a.lag.late_share, duration.show(a.lag.p99))
+            .. "drive the load; use a lower rate", 100 * bounds.own_late_share(a), duration.show(a.lag.p99))
     end
     return say("pass", "ok", told(a))
 end

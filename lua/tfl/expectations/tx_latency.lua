@@ -32,7 +32,7 @@ function Latency:prepare(plan)
     if not plan.load then
         errors.bad_config("expect_%s: the scenario sends no transactions; add :wallets(n) and :transactions_with", self.name)
     end
-    self.bounds = {}
+    self.limits = {}
     for _, pair in ipairs(QUANTILES) do
         local key, q = pair[1], pair[2]
         if self.wish[key] ~= nil then
@@ -44,7 +44,7 @@ function Latency:prepare(plan)
                     .. "allow more", self.name, key, duration.show(seconds), duration.show(plan.slot_seconds), plan.f,
                     self.stage == "final" and (" and k = %d"):format(plan.security_param) or "")
             end
-            self.bounds[key] = seconds
+            self.limits[key] = seconds
         end
     end
     if self.stage == "final" then
@@ -68,7 +68,7 @@ function Latency:judge(a)
             figures
     end
     for _, pair in ipairs(QUANTILES) do
-        local key, q, bound = pair[1], pair[2], self.bounds[pair[1]]
+        local key, q, bound = pair[1], pair[2], self.limits[pair[1]]
         figures[key .. "_ms"] = tonumber(("%.3f"):format(latency[key] * 1000))
         if bound then
             local never = figures.missing > (1 - q) * (latency.n + figures.missing) + 1e-9
@@ -79,9 +79,9 @@ function Latency:judge(a)
         end
     end
     local text = table.concat(told, " · ")
-    if broken and a.lag.late_share > bounds.LATE_SHARE then
+    if broken and bounds.own_late_share(a) > bounds.LATE_SHARE then
         return "inconclusive", "generator_lag", ("%s; but %.1f%% of the transactions went out late: this host could not drive "
-            .. "the load"):format(text, 100 * a.lag.late_share), figures
+            .. "the load"):format(text, 100 * bounds.own_late_share(a)), figures
     end
     return broken and "fail" or "pass", broken and "too_slow" or "ok", text, figures
 end

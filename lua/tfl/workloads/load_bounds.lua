@@ -14,6 +14,15 @@ local LATE_SECONDS = 0.01
 --- A share of arrivals that may be late.
 M.LATE_SHARE = 0.05
 
+--- Share of the arrivals that were late by the generator's own doing: not those that had to wait because so many before them had no
+--- answer yet, which the nodes must answer for (their latency counts from the intended time).
+---@param account table
+---@return number
+function M.own_late_share(account)
+    if account.planned == 0 then return 0 end
+    return math.max(0, account.lag.late - account.lag.held) / account.planned
+end
+
 --- Stages {seconds, rate, from} of the wish, in transactions a second.
 local function stages(plan, arrivals, interval, window)
     if not arrivals then
@@ -48,7 +57,7 @@ end
 
 ---@param plan table of the run
 ---@param wish table of the builder
----@return table {stages, seconds, planned, peak_per_block, late_seconds, settle_seconds}
+---@return table {stages, seconds, planned, peak_per_block, late_seconds, recover_seconds, settle_seconds}
 function M.plan(plan, wish)
     local interval, window = plan.slot_seconds / plan.f, plan.window_slots * plan.slot_seconds
     local list, peak = stages(plan, wish._arrivals, interval, window), 0
@@ -62,6 +71,7 @@ function M.plan(plan, wish)
     local planned, seconds = M.arrivals(list), 0
     for _, stage in ipairs(list) do seconds = seconds + stage[1] end
     return {
+        recover_seconds = settle.growth_seconds(plan, plan.security_param + 1), -- by then it would have been final
         stages = list, seconds = seconds, planned = planned, peak_per_block = per_block,
         late_seconds = math.max(LATE_SECONDS, interval / 20),
         settle_seconds = settle.growth_seconds(plan, plan.security_param + 1 + math.ceil(planned / M.BLOCK)),

@@ -16,8 +16,8 @@ Load.__name = "workload"
 
 local M = {}
 
---- Hashes of lost transactions that the summary keeps.
-local LIST = 100
+--- Lost transactions that are told apart by what lost them, and of those the ones that the summary keeps.
+local LIST, KEPT = 1000, 100
 
 ---@param describe fun(x: tfl.LoadBuilder)
 ---@return table workload
@@ -98,7 +98,7 @@ function Load:start(ctx)
     for i, name in ipairs(plan.targets) do clients[i] = run.clients[name] end
     self.load = core.new {
         wallets = wallets, targets = clients, feed = run.feed, kind = plan.kind, stages = plan.stages, pick = plan.pick,
-        seed = run.plan.seed, stream = "load/0", late = plan.late_seconds,
+        seed = run.plan.seed, stream = "load/0", late = plan.late_seconds, recover = plan.recover_seconds,
     }
     self.load:start(math.max(0, (run:slot_start_ms(run.s0) - task.wall_ms()) / 1000))
     self.load:wait "sent"
@@ -160,8 +160,24 @@ function Load:take(run)
     self.load:stop()
     if not self.load:wait("sent", 0) then self.load:abort() end
     self.account = self:report(run)
+    if self.plan.kind == "transfer" then self:find_roots(run.plan.accounts) end
     if #self.plan.stages > 1 then self.account.stages = stages_of(self.load, self.plan.stages) end
     return self.account
+end
+
+--- A lost transfer takes with it what its wallet built on its change: tells the two apart, the former first.
+function Load:find_roots(accounts)
+    local roots, after, built = {}, {}, {}
+    table.sort(self.account.lost_list, function(a, b) return a.number < b.number end)
+    for _, one in ipairs(self.account.lost_list) do
+        one.after_lost = one.after_lost or built[one.hash] or false
+        table.insert(one.after_lost and after or roots, one)
+        for i, hash in ipairs(accounts[(one.number - 1) % self.plan.users + 1]:dropped(one.hash)) do
+            built[hash] = i > 1 or built[hash]
+        end
+    end
+    self.account.after_lost = #after
+    self.account.lost_list = table.move(after, 1, #after, #roots + 1, roots)
 end
 
 --- What scripts get (ctx:transactions): the account at the end, or the state of things before it.
@@ -213,7 +229,8 @@ function Load:summary()
     out.lag_ms = ms(a.lag)
     out.lag_ms.late, out.lag_ms.late_share, out.lag_ms.held = a.lag.late, a.lag.late_share, a.lag.held
     out.signing_us = a.signing.n > 0 and tonumber(("%.1f"):format(1e6 * a.signing.seconds / a.signing.n)) or 0
-    out.reasons, out.lost_list, out.stages = a.reasons, a.lost_list, a.stages
+    out.reasons, out.stages = a.reasons, a.stages
+    out.lost_list = table.move(a.lost_list, 1, math.min(KEPT, #a.lost_list), 1, {})
     return out
 end
 
