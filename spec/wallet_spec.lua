@@ -159,20 +159,10 @@ end)
 
 -- A scenario whose plan has notes, and whose workload sends transfers and inscriptions and then replays the chain of a node.
 local SCENARIO = [[
-local wallet, ledger = require "tfl.core.wallet", require "tfl.core.ledger"
-local plans = require "tfl.plan"
-local a, b = wallet.new { seed = 7, index = 0 }, wallet.new { seed = 7, index = 1 }
-local build = plans.build
-plans.build = function(...)
-    local plan = build(...)
-    plan.notes = { { value = 1000, pk = a.pk } }
-    M = plan
-    return plan
-end
-
+local ledger = require "tfl.core.ledger"
 local sender = tfl.workload("sender")
 function sender:start(ctx)
-    wallet.fund(M, { a, b })
+    local a, b = table.unpack(ctx.run.plan.accounts) -- of the engine, that ctx:wallet_accounts() stands for
     local client, sent = ctx:node(0):client(), {}
     for i = 1, 20 do
         local tx = i % 4 == 0 and a:inscription { data = "n" .. i } or a:transfer { to = b, amount = i }
@@ -195,7 +185,7 @@ function sender:start(ctx)
         report.transfers, report.inscriptions, report.value, report.genesis_value, report.n_findings, (b:balance()))
 end
 tfl.scenario("replayed"):topology_with(function(t) t:nodes(2):slot_duration "100ms" end):with_run_duration(tfl.slots(60))
-    :with_workload(sender):expect_consensus_liveness():build()
+    :wallets(2, {balance = 1000}):with_workload(sender):expect_consensus_liveness():build()
 ]]
 
 describe("wallets and replay with real nodes", function()
@@ -203,7 +193,7 @@ describe("wallets and replay with real nodes", function()
         local file = support.write("replayed.lua", SCENARIO)
         local result = support.run { file, "--seed", "5" }
         assert.equal(0, result.code, result.text)
-        assert.matches("transactions 20 transfers 15 inscriptions 5 value 1000 of 1000 findings 0 balance 150",
+        assert.matches("transactions 20 transfers 15 inscriptions 5 value 2000 of 2000 findings 0 balance 1150",
             result.text, 1, true)
     end)
 end)

@@ -128,6 +128,9 @@ function Wallet:transfer(options)
     return cores[self]:transfer { to = to, amount = amount }
 end
 
+--- The last message that an account has signed in a channel: the next one names it as its parent.
+local heads = setmetatable({}, { __mode = "k" })
+
 --- Checks the options of an inscription and signs it with an account of the engine.
 ---@param what string
 ---@return {hash: string, body: string, kind: string, channel: string, message: string} transaction
@@ -139,10 +142,17 @@ function M.inscribe(what, account, options)
         end
     end
     if options.parent and not options.channel then errors.usage("%s: a parent needs the channel it is in", what) end
-    return account:inscription(options)
+    heads[account] = heads[account] or {}
+    local mine, channel = heads[account], options.channel
+    local made = account:inscription {
+        data = options.data, channel = channel, parent = options.parent or channel and mine[channel],
+    }
+    mine[channel or made.channel], mine[made.channel] = made.message, made.message
+    return made
 end
 
---- A signed inscription. Without channel a fresh one; parent is the .message of the one before it in the channel.
+--- A signed inscription. Without channel a fresh one. A channel belongs to who began it; parent is the .message of the one before it
+--- there (default: the last one that this wallet signed).
 ---@param options {data: string, channel?: string, parent?: string}
 function Wallet:inscription(options) return M.inscribe("wallet:inscription", cores[self], options) end
 
