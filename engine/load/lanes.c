@@ -41,10 +41,12 @@ static void lane_free(struct tfl_generator *g, struct lane *lane)
 
 void lanes_done(struct tfl_generator *g)
 {
-    struct lane *lane, *next;
     for (size_t i = 0; g->targets && i < g->p.n_targets; i++) {
-        DL_FOREACH_SAFE(g->targets[i].idle, lane, next)
-        lane_free(g, lane);
+        while (g->targets[i].idle) {
+            struct lane *lane = g->targets[i].idle;
+            DL_DELETE(g->targets[i].idle, lane);
+            lane_free(g, lane);
+        }
         tfl_client_unref(g->targets[i].client);
         free(g->targets[i].url);
     }
