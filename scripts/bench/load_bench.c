@@ -117,8 +117,8 @@ static void bench_post(const char *url, double seconds, size_t lanes)
     run(load, seconds);
     double took = (double)(tfl_now(loop) - from) / 1e9;
     const struct tfl_tracker_counts *c = tfl_tracker_counts(load->tracker);
-    printf("rate=%.0f\naccepted=%llu\nother=%llu\n", (double)c->accepted / took,
-        (unsigned long long)c->accepted, (unsigned long long)(c->rejected + c->unanswered));
+    printf("rate=%.0f\naccepted=%zu\nother=%zu\n", (double)c->accepted / took, (size_t)c->accepted,
+        (size_t)c->rejected + (size_t)c->unanswered);
 }
 
 static void bench_pace(const char *url, double rate, double seconds)
