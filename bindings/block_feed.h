@@ -17,6 +17,7 @@ int tfl_feed_canonical(lua_State *L);
 int tfl_feed_tip(lua_State *L);
 int tfl_feed_lib(lua_State *L);
 int tfl_feed_block(lua_State *L);
+int tfl_feed_transaction(lua_State *L);
 int tfl_feed_stats(lua_State *L);
 int tfl_feed_common_prefix(lua_State *L);
 int tfl_feed_judge(lua_State *L);

@@ -87,12 +87,53 @@ int tfl_feed_lib(lua_State *L)
     return push_view(L, true);
 }
 
-/* feed:block(id) → block, or nil. */
+/* feed:block(id) → block with .transactions, the hashes in it, or nil. */
 int tfl_feed_block(lua_State *L)
 {
     struct tfl_graph *g = check_graph(L);
     struct tfl_hash id = tfl_check_hash(L, 2);
-    push_block(L, g, tfl_graph_find(g, &id));
+    const struct tfl_gblock *b = tfl_graph_find(g, &id);
+    push_block(L, g, b);
+    if (!lua_istable(L, -1))
+        return 1;
+    uint32_t n = b->txs ? b->n_txs : 0;
+    lua_createtable(L, (int)n, 0);
+    for (uint32_t i = 0; i < n; i++) {
+        tfl_push_hash(L, &b->txs[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "transactions");
+    return 1;
+}
+
+/* feed:transaction(hash) → nil when no block has it, else {blocks = {block, …}, block = the one of them on the highest living
+ * node's chain or nil, final = whether one of them is final}. Looks at all hashes: not for thousands. */
+int tfl_feed_transaction(lua_State *L)
+{
+    struct tfl_graph *g = check_graph(L);
+    struct tfl_hash hash = tfl_check_hash(L, 2);
+    const struct tfl_gblock *found[16], *head = tfl_graph_head(g);
+    size_t n = tfl_graph_find_tx(g, &hash, found, TFL_LEN(found));
+    bool final = false;
+    if (n == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    n = n < TFL_LEN(found) ? n : TFL_LEN(found);
+    lua_createtable(L, 0, 3);
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        push_block(L, g, found[i]);
+        final = final || found[i]->final;
+        if (head && tfl_graph_is_ancestor(found[i], head)) {
+            lua_pushvalue(L, -1);
+            lua_setfield(L, -4, "block");
+        }
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "blocks");
+    lua_pushboolean(L, final);
+    lua_setfield(L, -2, "final");
     return 1;
 }
 

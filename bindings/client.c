@@ -53,8 +53,7 @@ struct tfl_hash tfl_check_hash(lua_State *L, int index)
     return hash;
 }
 
-/* {timeout = seconds} at index, or nothing: milliseconds, 0 for the default. */
-static int64_t opt_timeout(lua_State *L, int index)
+int64_t tfl_opt_answer_timeout(lua_State *L, int index)
 {
     if (lua_isnoneornil(L, index))
         return 0;
@@ -131,7 +130,7 @@ static int push_network(lua_State *L, struct tfl_op *op)
     return 1;
 }
 
-static int push_ids(lua_State *L, struct tfl_op *op)
+int tfl_push_ids(lua_State *L, struct tfl_op *op)
 {
     const struct tfl_client_op *o = op_of(op);
     lua_createtable(L, (int)o->n, 0);
@@ -201,7 +200,7 @@ static int push_raw(lua_State *L, struct tfl_op *op)
 static int l_consensus_info(lua_State *L)
 {
     struct tfl_client *client = tfl_check_client(L, 1);
-    int64_t timeout_ms = opt_timeout(L, 2);
+    int64_t timeout_ms = tfl_opt_answer_timeout(L, 2);
     tfl_task_check(L, "client:consensus_info");
     return tfl_task_await(L, &tfl_client_info(client, timeout_ms)->op, push_info);
 }
@@ -209,7 +208,7 @@ static int l_consensus_info(lua_State *L)
 static int l_network_info(lua_State *L)
 {
     struct tfl_client *client = tfl_check_client(L, 1);
-    int64_t timeout_ms = opt_timeout(L, 2);
+    int64_t timeout_ms = tfl_opt_answer_timeout(L, 2);
     tfl_task_check(L, "client:network_info");
     return tfl_task_await(L, &tfl_client_network(client, timeout_ms)->op, push_network);
 }
@@ -221,7 +220,7 @@ static int l_headers(lua_State *L)
     static const char *const names[] = {"from", "to"};
     struct tfl_hash ids[2];
     bool has[2] = {false, false};
-    int64_t timeout_ms = opt_timeout(L, 2);
+    int64_t timeout_ms = tfl_opt_answer_timeout(L, 2);
     for (int i = 0; i < 2 && lua_istable(L, 2); i++) {
         has[i] = lua_getfield(L, 2, names[i]) != LUA_TNIL;
         if (has[i] && !tfl_get_hash(L, -1, &ids[i]))
@@ -231,14 +230,14 @@ static int l_headers(lua_State *L)
     tfl_task_check(L, "client:headers");
     struct tfl_client_op *op =
         tfl_client_headers(client, has[0] ? &ids[0] : NULL, has[1] ? &ids[1] : NULL, timeout_ms);
-    return tfl_task_await(L, &op->op, push_ids);
+    return tfl_task_await(L, &op->op, tfl_push_ids);
 }
 
 static int l_block(lua_State *L)
 {
     struct tfl_client *client = tfl_check_client(L, 1);
     struct tfl_hash id = tfl_check_hash(L, 2);
-    int64_t timeout_ms = opt_timeout(L, 3);
+    int64_t timeout_ms = tfl_opt_answer_timeout(L, 3);
     tfl_task_check(L, "client:block");
     return tfl_task_await(L, &tfl_client_block(client, &id, timeout_ms)->op, push_block);
 }
@@ -249,7 +248,7 @@ static int l_blocks(lua_State *L)
     struct tfl_client *client = tfl_check_client(L, 1);
     uint64_t from = 0, to = 0;
     luaL_checktype(L, 2, LUA_TTABLE);
-    int64_t timeout_ms = opt_timeout(L, 2);
+    int64_t timeout_ms = tfl_opt_answer_timeout(L, 2);
     opt_slot(L, 2, "slot_from", &from);
     if (!opt_slot(L, 2, "slot_to", &to))
         return luaL_error(L, "bad argument: client:blocks needs slot_to, the last slot of the range");
@@ -260,7 +259,7 @@ static int l_blocks(lua_State *L)
 static int l_late_slots(lua_State *L)
 {
     struct tfl_client *client = tfl_check_client(L, 1);
-    int64_t timeout_ms = opt_timeout(L, 2);
+    int64_t timeout_ms = tfl_opt_answer_timeout(L, 2);
     tfl_task_check(L, "client:late_slots");
     return tfl_task_await(L, &tfl_client_late_slots(client, timeout_ms)->op, push_slots);
 }
@@ -278,7 +277,7 @@ static int l_get(lua_State *L)
 {
     struct tfl_client *client = tfl_check_client(L, 1);
     const char *path = check_path(L, 2);
-    int64_t timeout_ms = opt_timeout(L, 3);
+    int64_t timeout_ms = tfl_opt_answer_timeout(L, 3);
     tfl_task_check(L, "client:get");
     return tfl_task_await(
         L, &tfl_client_request(client, "GET", path, NULL, 0, NULL, timeout_ms)->op, push_raw);
@@ -289,7 +288,7 @@ static int l_post(lua_State *L)
 {
     struct tfl_client *client = tfl_check_client(L, 1);
     const char *path = check_path(L, 2);
-    int64_t timeout_ms = opt_timeout(L, 4);
+    int64_t timeout_ms = tfl_opt_answer_timeout(L, 4);
     size_t len = 0;
     if (lua_istable(L, 3)) {
         struct json_object *json = tfl_to_json(L, 3);
@@ -347,7 +346,8 @@ int tfl_open_client(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"consensus_info", l_consensus_info}, {"network_info", l_network_info},
         {"headers", l_headers}, {"block", l_block}, {"blocks", l_blocks}, {"late_slots", l_late_slots},
-        {"get", l_get}, {"post", l_post}, {"base_url", l_base_url}, {"name", l_name}, {NULL, NULL}};
+        {"submit_transaction", tfl_client_l_submit}, {"mempool", tfl_client_l_mempool}, {"get", l_get},
+        {"post", l_post}, {"base_url", l_base_url}, {"name", l_name}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"new", l_new}, {NULL, NULL}};
     tfl_class(L, CLIENT_META, methods, l_gc);
     luaL_newlib(L, functions);

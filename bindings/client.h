@@ -14,4 +14,12 @@ void tfl_set_integer(lua_State *L, const char *key, uint64_t value);
 bool tfl_get_hash(lua_State *L, int index, struct tfl_hash *hash);
 struct tfl_hash tfl_check_hash(lua_State *L, int index); /* raises */
 
+/* {timeout = seconds} at index, or nothing: milliseconds, 0 for the default. Raises. */
+int64_t tfl_opt_answer_timeout(lua_State *L, int index);
+int tfl_push_ids(lua_State *L, struct tfl_op *op); /* of a client op that has ids */
+
+/* Methods of a client that are in client_tx.c. */
+int tfl_client_l_submit(lua_State *L);
+int tfl_client_l_mempool(lua_State *L);
+
 #endif

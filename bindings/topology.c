@@ -1,7 +1,6 @@
 /* tfl.core.topology: graphs and identities of a plan, the id of its genesis block, and seeded draws. */
 #include "base/rng.h"
-#include "bindings/task.h"
-#include "chain/genesis.h"
+#include "bindings/genesis.h"
 #include "topology/identity.h"
 #include "topology/layout.h"
 
@@ -154,60 +153,13 @@ static int l_build(lua_State *L)
     return 1;
 }
 
-/* The field at the top of the stack (popped) as 32 bytes from 64 hex digits. */
-static void take_hex32(lua_State *L, const char *what, uint8_t out[32])
-{
-    size_t len = 0;
-    const char *hex = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : "";
-    if (!tfl_unhex(out, 32, hex, len))
-        luaL_error(L, "genesis: %s must be 64 hex digits, not %s", what, luaL_tolstring(L, -1, NULL));
-    lua_pop(L, 1);
-}
-
-/* Reads the field `stakes` of the table at 1; the array belongs to a userdata left on the stack. */
-static void read_stakes(lua_State *L, struct tfl_genesis *genesis)
-{
-    if (lua_getfield(L, 1, "stakes") != LUA_TTABLE)
-        luaL_error(L, "genesis: needs stakes = {{key = hex, stake = n}, ...}");
-    lua_Integer n = luaL_len(L, -1);
-    if (n < 0 || n > TFL_STAKES_MAX)
-        luaL_error(L, "genesis: %I stakes; the most is %d", (LUAI_UACINT)n, TFL_STAKES_MAX);
-    struct tfl_stake *stakes = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *stakes, 0);
-    for (lua_Integer i = 1; i <= n; i++) {
-        if (lua_geti(L, -2, i) != LUA_TTABLE)
-            luaL_error(L, "genesis: stake %I must be {key = hex, stake = n}", (LUAI_UACINT)i);
-        lua_getfield(L, -1, "key");
-        take_hex32(L, "the key of a stake", stakes[i - 1].pub);
-        int is_integer;
-        lua_getfield(L, -1, "stake");
-        lua_Integer stake = lua_tointegerx(L, -1, &is_integer);
-        if (!is_integer || stake < 0)
-            luaL_error(L, "genesis: stake %I must be a whole number, 0 or more", (LUAI_UACINT)i);
-        stakes[i - 1].stake = (uint64_t)stake;
-        lua_pop(L, 2);
-    }
-    genesis->stakes = stakes;
-    genesis->n_stakes = (uint32_t)n;
-}
-
-/* genesis_id{chain_id=, genesis_time_ms=, nonce=hex, stakes={{key=hex, stake=n}}} → id of the genesis block, hex. */
+/* genesis_id{…} → id of the genesis block, hex; the table is that of bindings/genesis.h. */
 static int l_genesis_id(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_settop(L, 1);
-    struct tfl_genesis genesis = {
-        .genesis_time_unix_ms = (uint64_t)integer_field(L, "genesis_time_ms", 0, INT64_MAX, 0)};
-    lua_getfield(L, 1, "nonce");
-    take_hex32(L, "nonce", genesis.nonce);
-    if (lua_getfield(L, 1, "chain_id") != LUA_TSTRING)
-        return luaL_error(L, "genesis: chain_id must be a string");
-    genesis.chain_id = lua_tostring(L, -1); /* stays on the stack */
-    read_stakes(L, &genesis);
-    struct tfl_error err = {0};
-    if (tfl_genesis_check(&genesis, &err) != 0)
-        return tfl_raise(L, &err);
+    struct tfl_genesis genesis;
     struct tfl_block block;
     char hex[TFL_HASH_HEX];
+    tfl_check_genesis(L, 1, &genesis);
     tfl_genesis_block(&block, &genesis);
     tfl_hash_hex(hex, &block.id);
     tfl_block_done(&block);

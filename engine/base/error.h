@@ -26,6 +26,7 @@ enum tfl_class { TFL_USAGE, TFL_INFRA, TFL_FAILURE, TFL_INCONCLUSIVE };
     X(TOO_LARGE, "too_large", TFL_INFRA)     /* a body, header, line or queue over its bound */              \
     X(HTTP_STATUS, "http_status", TFL_INFRA) /* an answer whose status is not the one expected */            \
     X(BAD_REPLY, "bad_reply", TFL_INFRA)     /* an answer that is not what the dialect says */               \
+    X(REJECTED, "rejected", TFL_FAILURE)     /* a transaction that a node refuses */                         \
     X(NOT_FOUND, "not_found", TFL_INFRA)     /* no such block, file, node */                                 \
     X(INVALID, "invalid", TFL_INFRA)         /* bytes that break a rule of the chain */                      \
     X(CANCELLED, "cancelled", TFL_INFRA)     /* given up by whoever asked */                                 \

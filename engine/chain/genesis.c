@@ -30,6 +30,21 @@ static int check_stakes(const struct tfl_genesis *g, struct tfl_error *err)
     return 0;
 }
 
+static int check_notes(const struct tfl_genesis *g, struct tfl_error *err)
+{
+    uint64_t total = 0;
+    if (g->n_notes > TFL_NOTES_MAX)
+        return tfl_fail(err, TFL_E_BAD_CONFIG, "%u notes: at most %d may be", g->n_notes, TFL_NOTES_MAX);
+    for (uint32_t i = 0; i < g->n_notes; i++) {
+        if (g->notes[i].value == 0)
+            return tfl_fail(err, TFL_E_BAD_CONFIG, "notes: note %u has a value of 0", i);
+        if (g->notes[i].value > UINT64_MAX - total)
+            return tfl_fail(err, TFL_E_BAD_CONFIG, "notes: with note %u the sum does not fit 64 bits", i);
+        total += g->notes[i].value;
+    }
+    return 0;
+}
+
 int tfl_genesis_check(const struct tfl_genesis *g, struct tfl_error *err)
 {
     size_t len = g->chain_id ? strlen(g->chain_id) : 0;
@@ -41,7 +56,7 @@ int tfl_genesis_check(const struct tfl_genesis *g, struct tfl_error *err)
             (unsigned long long)g->genesis_time_unix_ms);
     if (g->n_stakes < 1 || g->n_stakes > TFL_STAKES_MAX)
         return tfl_fail(err, TFL_E_BAD_CONFIG, "%u stakes: expected 1 to %d", g->n_stakes, TFL_STAKES_MAX);
-    return check_stakes(g, err);
+    return check_stakes(g, err) || check_notes(g, err) ? -1 : 0;
 }
 
 static struct tfl_hash commitment(const struct tfl_genesis *g)
@@ -58,6 +73,30 @@ static struct tfl_hash commitment(const struct tfl_genesis *g)
     return h;
 }
 
+/* How many transfers the notes take: the first has 255 outputs, each further one less (genesis.h). */
+static uint8_t n_transfers(uint32_t n_notes)
+{
+    uint8_t n = 0;
+    for (uint32_t room = UINT8_MAX; n_notes > 0; room--, n++)
+        n_notes -= n_notes < room ? n_notes : room;
+    return n;
+}
+
+static void add_transfers(struct tfl_tx *tx, const struct tfl_genesis *g)
+{
+    const struct tfl_output *next = g->notes;
+    uint32_t left = g->n_notes;
+    for (uint32_t room = UINT8_MAX; left > 0; room--) {
+        struct tfl_transfer *t = &tx->ops[tx->n_ops].transfer;
+        uint32_t n = left < room ? left : room;
+        tx->ops[tx->n_ops++].code = TFL_OP_TRANSFER;
+        t->outputs = memcpy(tfl_alloc(n * sizeof *next), next, n * sizeof *next);
+        t->n_outputs = (uint8_t)n;
+        next += n;
+        left -= n;
+    }
+}
+
 void tfl_genesis_block(struct tfl_block *b, const struct tfl_genesis *g)
 {
     TFL_BUF text = {0};
@@ -70,9 +109,9 @@ void tfl_genesis_block(struct tfl_block *b, const struct tfl_genesis *g)
     *b = (struct tfl_block){0};
     b->txs = tfl_alloc(sizeof *b->txs);
     b->n_txs = 1;
-    b->txs[0].ops = tfl_alloc(sizeof *b->txs[0].ops);
-    b->txs[0].n_ops = 1;
-    struct tfl_tx_op *op = &b->txs[0].ops[0];
+    b->txs[0].ops = tfl_alloc((n_transfers(g->n_notes) + 1u) * sizeof *b->txs[0].ops);
+    add_transfers(&b->txs[0], g);
+    struct tfl_tx_op *op = &b->txs[0].ops[b->txs[0].n_ops++];
     op->code = TFL_OP_INSCRIBE;
     op->inscribe.len = (uint32_t)text.len;
     op->inscribe.data = (uint8_t *)text.data;

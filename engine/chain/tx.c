@@ -62,6 +62,21 @@ void tfl_tx_encode(struct tfl_buf *out, const struct tfl_tx *tx)
         tfl_buf_add(out, tx->ops[i].proof, sizeof tx->ops[i].proof);
 }
 
+size_t tfl_tx_size(const struct tfl_tx *tx)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < tx->n_ops; i++) {
+        const struct tfl_tx_op *op = &tx->ops[i];
+        size += 1 + sizeof op->proof;
+        if (op->code == TFL_OP_TRANSFER)
+            size += 2 + op->transfer.n_inputs * sizeof op->transfer.inputs->b +
+                    op->transfer.n_outputs * (8 + sizeof op->transfer.outputs->pk);
+        else
+            size += 4 + op->inscribe.len + 3 * sizeof op->inscribe.channel.b;
+    }
+    return size;
+}
+
 /* Lengths are checked against what is left before anything is allocated for them. */
 static void transfer_decode(struct tfl_transfer *t, struct tfl_reader *r)
 {

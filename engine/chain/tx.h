@@ -45,6 +45,7 @@ void tfl_tx_done(struct tfl_tx *tx); /* frees what it owns; NULL-safe; tx is emp
 void tfl_tx_bytes(struct tfl_buf *out, const struct tfl_tx *tx);
 /* Appends the form of gossip and store: tx_bytes, then the proofs in order. */
 void tfl_tx_encode(struct tfl_buf *out, const struct tfl_tx *tx);
+size_t tfl_tx_size(const struct tfl_tx *tx); /* bytes of that form */
 /* Reads one transaction of that form from r. tx is filled (free with tfl_tx_done) or left empty; TFL_E_INVALID. */
 int tfl_tx_decode(struct tfl_tx *tx, struct tfl_reader *r, struct tfl_error *err);
 

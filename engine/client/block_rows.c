@@ -18,9 +18,11 @@ static int parse_end(struct tfl_block_rows *rows, struct tfl_error *err)
         result = tfl_reply_row(json, &row, err);
     json_object_put(json);
     tfl_json_in_done(&rows->json);
-    if (result == 0)
-        rows->on_row(rows->arg, &row);
-    return result;
+    if (result)
+        return -1;
+    rows->on_row(rows->arg, &row);
+    tfl_block_head_done(&row.block);
+    return 0;
 }
 
 static bool blank(const struct tfl_buf *line)

@@ -12,8 +12,8 @@ enum { TFL_ROW_SMALL = 16 * 1024, TFL_ROW_MAX = 16 * 1024 * 1024 };
 
 struct tfl_block_rows {
     bool (*known)(void *arg, const struct tfl_hash *id); /* may be NULL: nothing is */
-    void (*on_row)(
-        void *arg, const struct tfl_block_row *row); /* must not free the reader; may set stopped */
+    void (*on_row)(void *arg,
+        const struct tfl_block_row *row); /* must not free the reader; may set stopped; row is the reader's */
     void *arg;
     bool stopped;                                               /* set by the taker: the rest is dropped */
     enum { TFL_ROW_COLLECT, TFL_ROW_SKIP, TFL_ROW_PARSE } mode; /* private from here on */

@@ -75,7 +75,8 @@ static void op_destroy(struct tfl_op *op)
     json_object_put(o->json);
     tfl_network_info_done(&o->network);
     tfl_buf_done(&o->body);
-    free(o->blocks);
+    tfl_block_head_done(&o->block);
+    tfl_reply_blocks_free(o->blocks, o->blocks ? o->n : 0);
     free(o->ids);
     free(o->slots);
     free(o->path);
@@ -100,6 +101,7 @@ static int read_reply(struct tfl_client_op *o, struct tfl_error *err)
         return tfl_reply_block(o->json, &o->asked, &o->block, err);
     case TFL_ASK_BLOCKS:
         return tfl_reply_blocks(o->json, &o->blocks, &o->n, err);
+    case TFL_ASK_SUBMIT:
     case TFL_ASK_RAW:
         break;
     }
@@ -153,17 +155,34 @@ static bool ask_the_older_way(struct tfl_client_op *o)
     return true;
 }
 
+enum tfl_submit_answer tfl_submit_answer(int status, const char *text)
+{
+    if (status / 100 == 2)
+        return TFL_SUBMIT_ACCEPTED;
+    if (status == 500 && strcasestr(text, "already in mempool")) /* how older nodes take one twice */
+        return TFL_SUBMIT_ACCEPTED;
+    return status / 100 == 5 || status == 404 || status == 408 || status == 429 ? TFL_SUBMIT_LATER
+                                                                                : TFL_SUBMIT_REJECTED;
+}
+
 static int check_status(struct tfl_client_op *o, struct tfl_error *err)
 {
+    enum tfl_code code = TFL_E_HTTP_STATUS;
     if (o->status == 200)
         return 0;
+    if (o->question == TFL_ASK_SUBMIT) {
+        enum tfl_submit_answer answer = tfl_submit_answer(o->status, o->body.len ? o->body.data : "");
+        if (answer == TFL_SUBMIT_ACCEPTED)
+            return 0;
+        code = answer == TFL_SUBMIT_REJECTED ? TFL_E_REJECTED : code;
+    }
     if (o->question == TFL_ASK_BLOCK && o->status == 404)
         return tfl_fail(err, TFL_E_NOT_FOUND, "there is no such block");
     for (size_t i = 0; i < o->body.len; i++)
         if ((unsigned char)o->body.data[i] < 32)
             o->body.data[i] = ' ';
-    return tfl_fail(err, TFL_E_HTTP_STATUS, "status %d, expected 200: %.200s", o->status,
-        o->body.len ? o->body.data : "(no text)");
+    return tfl_fail(
+        err, code, "status %d, expected 200: %.200s", o->status, o->body.len ? o->body.data : "(no text)");
 }
 
 static void answered(struct tfl_op *op)
@@ -190,6 +209,8 @@ static void answered(struct tfl_op *op)
         return;
     } else if (check_status(o, &err)) {
         end(o, -1, &err);
+    } else if (o->question == TFL_ASK_SUBMIT) {
+        tfl_op_succeed(&o->op); /* null, or whatever else a node says with a 200 */
     } else {
         if (o->question == TFL_ASK_BLOCK)
             o->client->block_by_post = o->posted;
@@ -202,9 +223,9 @@ static void ask(
     struct tfl_client_op *o, const char *method, const void *body, size_t body_len, const char *type)
 {
     TFL_FREE char *url = tfl_sprintf("%s%s", o->client->url, o->path);
-    size_t max = o->question == TFL_ASK_BLOCK || o->question == TFL_ASK_RAW ? 0
-                 : o->question == TFL_ASK_BLOCKS                            ? BIG_BODY
-                                                                            : SMALL_BODY;
+    size_t max = o->question == TFL_ASK_BLOCK || o->question == TFL_ASK_RAW || o->question == TFL_ASK_IDS ? 0
+                 : o->question == TFL_ASK_BLOCKS ? BIG_BODY
+                                                 : SMALL_BODY;
     struct tfl_http_call call = {.who = o->client->name,
         .method = method,
         .url = url,
@@ -312,6 +333,20 @@ struct tfl_client_op *tfl_client_blocks(
     TFL_FREE char *path = tfl_sprintf("%s?slot_from=%llu&slot_to=%llu", client->dialect->blocks,
         (unsigned long long)slot_from, (unsigned long long)slot_to);
     return get(client, TFL_ASK_BLOCKS, path, timeout_ms);
+}
+
+struct tfl_client_op *tfl_client_submit(
+    struct tfl_client *client, const void *body, size_t body_len, int64_t timeout_ms)
+{
+    struct tfl_client_op *o = new_op(client, TFL_ASK_SUBMIT, client->dialect->submit, timeout_ms);
+    if (client->dialect->submit)
+        ask(o, "POST", body, body_len, NULL);
+    return o;
+}
+
+struct tfl_client_op *tfl_client_mempool(struct tfl_client *client, int64_t timeout_ms)
+{
+    return get(client, TFL_ASK_IDS, client->dialect->mempool, timeout_ms);
 }
 
 struct tfl_client_op *tfl_client_request(struct tfl_client *client, const char *method, const char *path,

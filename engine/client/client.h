@@ -36,6 +36,7 @@ struct tfl_client_op {
         TFL_ASK_BLOCK,
         TFL_ASK_BLOCKS,
         TFL_ASK_SLOTS,
+        TFL_ASK_SUBMIT,
         TFL_ASK_RAW
     } question;
     struct json_object *json; /* block, blocks: the whole reply */
@@ -72,6 +73,15 @@ struct tfl_client_op *tfl_client_blocks(
     struct tfl_client *client, uint64_t slot_from, uint64_t slot_to, int64_t timeout_ms);
 /* Slots whose timer fired more than a slot late at that node; none when the node has no such page. */
 struct tfl_client_op *tfl_client_late_slots(struct tfl_client *client, int64_t timeout_ms);
+/* Hands in a transaction: body is the JSON of the contract. Success: the node has accepted it. TFL_E_REJECTED: the node
+ * has refused it, with status and words; TFL_E_HTTP_STATUS: it cannot take it now (404, 408, 429, 5xx). */
+struct tfl_client_op *tfl_client_submit(
+    struct tfl_client *client, const void *body, size_t body_len, int64_t timeout_ms);
+/* Hashes of the transactions in the node's mempool, as ids. */
+struct tfl_client_op *tfl_client_mempool(struct tfl_client *client, int64_t timeout_ms);
+/* What an answer to a handed-in transaction says. text: what the body begins with. */
+enum tfl_submit_answer { TFL_SUBMIT_ACCEPTED, TFL_SUBMIT_REJECTED, TFL_SUBMIT_LATER };
+enum tfl_submit_answer tfl_submit_answer(int status, const char *text);
 /* Any request; the answer is status, content_type and body (at most 16 MiB), whatever the status. path begins with /. */
 struct tfl_client_op *tfl_client_request(struct tfl_client *client, const char *method, const char *path,
     const void *body, size_t body_len, const char *content_type, int64_t timeout_ms);

@@ -11,7 +11,9 @@ static const struct tfl_dialect dialects[] = {
         .blocks = "/cryptarchia/blocks",
         .range = "/cryptarchia/blocks_range",
         .stream = "/cryptarchia/events/blocks/stream",
-        .late_slots = "/time/late_slots"},
+        .late_slots = "/time/late_slots",
+        .submit = "/mempool/add/tx",
+        .mempool = "/mempool/view"},
     {.name = "logos",
         .info = "/cryptarchia/info",
         .network = "/network/info",
@@ -20,7 +22,9 @@ static const struct tfl_dialect dialects[] = {
         .block_post = "/storage/block",
         .blocks = "/cryptarchia/blocks",
         .range = "/cryptarchia/blocks_range",
-        .stream = "/cryptarchia/events/blocks/stream"},
+        .stream = "/cryptarchia/events/blocks/stream",
+        .submit = "/mempool/add/tx",
+        .mempool = "/mempool/view"},
 };
 
 const struct tfl_dialect *tfl_dialect_named(const char *name, struct tfl_error *err)

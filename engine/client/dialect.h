@@ -14,6 +14,8 @@ struct tfl_dialect {
     const char *range;      /* any blocks of a range of slots, as rows */
     const char *stream;     /* rows as they come */
     const char *late_slots;
+    const char *submit;  /* POST of one transaction */
+    const char *mempool; /* hashes of the transactions that wait */
 };
 
 /* "reference" or "logos"; NULL and err (naming those there are) for others. */

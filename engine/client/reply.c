@@ -186,11 +186,36 @@ int tfl_reply_slots(struct json_object *json, uint64_t **slots, size_t *n, struc
     return 0;
 }
 
+void tfl_block_head_done(struct tfl_block_head *block)
+{
+    if (!block)
+        return;
+    free(block->txs);
+    block->txs = NULL;
+}
+
+/* The hashes as the node tells them (replay recomputes them from what the transactions say). */
+static int get_txs(struct json_object *list, size_t n, struct tfl_hash **out, struct tfl_error *err)
+{
+    struct tfl_hash *txs = n ? tfl_alloc(n * sizeof *txs) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *hash = member(member(json_object_array_get_idx(list, i), "mantle_tx"), "hash");
+        char field[64];
+        snprintf(field, sizeof field, "transactions[%zu].mantle_tx.hash", i);
+        if (hash && get_hash(hash, field, &txs[i], err)) {
+            free(txs);
+            return -1;
+        }
+    }
+    *out = txs;
+    return 0;
+}
+
 int tfl_reply_block(
     struct json_object *json, const struct tfl_hash *asked, struct tfl_block_head *out, struct tfl_error *err)
 {
     struct tfl_block_head block = {0};
-    struct json_object *header = member(json, "header"), *id;
+    struct json_object *header = member(json, "header"), *txs = member(json, "transactions"), *id;
     size_t n_txs = 0;
     if (!json_object_is_type(header, json_type_object))
         return wrong("header", "an object", header, err);
@@ -203,11 +228,18 @@ int tfl_reply_block(
         return wrong("header.id", "the id that was asked for", id, err);
     if (get_hash(member(header, "parent_block"), "header.parent_block", &block.parent, err) ||
         get_u64(member(header, "slot"), "header.slot", &block.slot, err) ||
-        get_array(member(json, "transactions"), "transactions", &n_txs, err))
+        get_array(txs, "transactions", &n_txs, err) || get_txs(txs, n_txs, &block.txs, err))
         return -1;
     block.n_txs = (uint32_t)n_txs;
     *out = block;
     return 0;
+}
+
+void tfl_reply_blocks_free(struct tfl_block_head *blocks, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        tfl_block_head_done(&blocks[i]);
+    free(blocks);
 }
 
 int tfl_reply_blocks(
@@ -219,7 +251,7 @@ int tfl_reply_blocks(
     struct tfl_block_head *list = tfl_alloc(len * sizeof *list);
     for (size_t i = 0; i < len; i++) {
         if (tfl_reply_block(json_object_array_get_idx(json, i), NULL, &list[i], err)) {
-            free(list);
+            tfl_reply_blocks_free(list, i);
             return tfl_wrap(err, "block [%zu]", i);
         }
     }
@@ -240,8 +272,10 @@ int tfl_reply_row(struct json_object *json, struct tfl_block_row *out, struct tf
     }
     if (tfl_reply_block(block, NULL, &row.block, err) ||
         get_hash(member(json, "tip"), "tip", &row.tip, err) ||
-        get_hash(member(json, "lib"), "lib", &row.lib, err))
+        get_hash(member(json, "lib"), "lib", &row.lib, err)) {
+        tfl_block_head_done(&row.block);
         return -1;
+    }
     row.has_view = true;
     *out = row;
     return 0;

@@ -38,14 +38,18 @@ struct tfl_block_head {
     struct tfl_hash id, parent;
     uint64_t slot;
     uint32_t n_txs;
+    struct tfl_hash
+        *txs; /* n_txs hashes in the block's order, owned; zeros for one whose hash the node does not tell */
 };
+void tfl_block_head_done(struct tfl_block_head *block); /* frees txs; NULL-safe */
 /* One block. asked: the id it was asked for, NULL when unknown; a block that has another is refused, and the old form
- * without an id gets this one. */
+ * without an id gets this one. Filled (free with tfl_block_head_done) or left alone. */
 int tfl_reply_block(struct json_object *json, const struct tfl_hash *asked, struct tfl_block_head *block,
     struct tfl_error *err);
-/* An array of blocks; *blocks is owned by the caller (free). */
+/* An array of blocks; *blocks is owned by the caller (tfl_reply_blocks_free). */
 int tfl_reply_blocks(
     struct json_object *json, struct tfl_block_head **blocks, size_t *n, struct tfl_error *err);
+void tfl_reply_blocks_free(struct tfl_block_head *blocks, size_t n); /* NULL-safe */
 
 /* A row of a block stream: a block, and the node's view after it. */
 struct tfl_block_row {
@@ -54,6 +58,7 @@ struct tfl_block_row {
     bool has_view; /* tip and lib are there; else the row was a bare block */
     bool skipped;  /* the block was known and the row big: its body was not read */
 };
+/* Filled (free row.block with tfl_block_head_done) or left alone. */
 int tfl_reply_row(struct json_object *json, struct tfl_block_row *row, struct tfl_error *err);
 
 #endif

@@ -146,6 +146,21 @@ static bool attach(
     return true;
 }
 
+static void keep_txs(struct tfl_graph *g, int node, struct tfl_gblock *b, const struct tfl_block_head *head,
+    struct tfl_when now)
+{
+    b->n_txs = head->n_txs;
+    if (!head->n_txs || !head->txs)
+        return;
+    if (g->counts.txs + head->n_txs > g->params.max_txs) {
+        full(g, node, "hashes of transactions", g->params.max_txs, now);
+        return;
+    }
+    b->txs = tfl_alloc(head->n_txs * sizeof *b->txs);
+    memcpy(b->txs, head->txs, head->n_txs * sizeof *b->txs);
+    g->counts.txs += head->n_txs;
+}
+
 void tfl_graph_block(
     struct tfl_graph *g, int node, const struct tfl_block_head *head, bool live, struct tfl_when now)
 {
@@ -161,7 +176,7 @@ void tfl_graph_block(
         return;
     }
     b->slot = head->slot;
-    b->n_txs = head->n_txs;
+    keep_txs(g, node, b, head, now);
     b->first_seen_ns = now.t_ns;
     b->first_node = (uint16_t)node;
     graph_mark_seen(g, b, node, false, now);
@@ -258,6 +273,7 @@ struct tfl_graph *tfl_graph_new(const struct tfl_graph_params *params)
     g->params.max_blocks = params->max_blocks ? params->max_blocks : 1u << 20;
     g->params.max_pending = params->max_pending ? params->max_pending : 65536;
     g->params.window = params->window ? params->window : 65536;
+    g->params.max_txs = params->max_txs ? params->max_txs : 1u << 24;
     return g;
 }
 
@@ -270,6 +286,7 @@ void tfl_graph_free(struct tfl_graph *g)
     for (; e; e = next) {
         next = e->hh.next;
         free(e->b.seen);
+        free(e->b.txs);
         free(e);
     }
     free(g->final_at);
@@ -293,6 +310,37 @@ bool tfl_graph_knows(const struct tfl_graph *g, const struct tfl_hash *id)
 const struct tfl_gblock *tfl_graph_root(const struct tfl_graph *g)
 {
     return g->root;
+}
+
+const struct tfl_gblock *tfl_graph_head(const struct tfl_graph *g)
+{
+    const struct tfl_gblock *head = NULL, *any = NULL;
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const struct tfl_gblock *tip = g->nodes[i].tip;
+        if (tip && (!any || tip->height > any->height))
+            any = tip;
+        if (tip && !g->nodes[i].stale && (!head || tip->height > head->height))
+            head = tip;
+    }
+    return head ? head : any;
+}
+
+size_t tfl_graph_find_tx(
+    const struct tfl_graph *g, const struct tfl_hash *hash, const struct tfl_gblock **out, size_t max)
+{
+    size_t n = 0;
+    for (const struct entry *e = g->table; e; e = e->hh.next) {
+        if (e->b.state != TFL_GBLOCK_LINKED)
+            continue;
+        for (uint32_t i = 0; e->b.txs && i < e->b.n_txs; i++)
+            if (tfl_hash_eq(&e->b.txs[i], hash)) {
+                if (n < max)
+                    out[n] = &e->b;
+                n++;
+                break;
+            }
+    }
+    return n;
 }
 
 uint64_t tfl_graph_best_height(const struct tfl_graph *g)

@@ -17,6 +17,7 @@ struct tfl_graph_params {
     int64_t slot_ms;             /* the same */
     size_t max_blocks;           /* default 2^20; more are dropped, with a gap */
     size_t max_pending;          /* blocks without all their ancestors, default 65,536; the same */
+    size_t max_txs;              /* hashes of transactions kept, default 2^24; more are dropped, with a gap */
     size_t window;               /* retained events, default 65,536 */
     struct tfl_event_sink *sink; /* gets every event too; may be NULL */
 };
@@ -36,6 +37,7 @@ struct tfl_gblock {
     uint16_t first_node; /* who told first */
     uint8_t state; /* a hole is an id that someone named; pending: header known, not connected to genesis */
     bool final;    /* at some node */
+    struct tfl_hash *txs; /* n_txs hashes; zeros where the node did not tell; NULL when dropped at a bound */
     struct tfl_gblock *child, *sibling, *up; /* private from here on */
     uint16_t *seen;
     uint32_t mark;
@@ -146,8 +148,17 @@ const struct tfl_gblock *tfl_graph_meet(const struct tfl_gblock *a, const struct
  * or one whose tip is not known; *unknown counts those. */
 const struct tfl_gblock *tfl_graph_common(const struct tfl_graph *g, const bool *nodes, size_t *unknown);
 
+/* The highest tip of the nodes that are not stale (of all nodes when all are); of equals that of the first node. NULL when
+ * no tip is known. */
+const struct tfl_gblock *tfl_graph_head(const struct tfl_graph *g);
+/* Linked blocks with this transaction: at most max into out, how many there are in all as the result. Looks at every
+ * hash that is kept. */
+size_t tfl_graph_find_tx(
+    const struct tfl_graph *g, const struct tfl_hash *hash, const struct tfl_gblock **out, size_t max);
+
 struct tfl_graph_counts {
     size_t blocks, pending, final; /* without genesis */
+    size_t txs;                    /* hashes kept */
     uint64_t reorgs, max_reorg, by_code[TFL_FEED_CODES];
 };
 void tfl_graph_count(const struct tfl_graph *g, struct tfl_graph_counts *counts);

@@ -125,16 +125,22 @@ static void get_block(struct tfl_node *node, struct tfl_http_request *req)
         reply_block(node, req, &id, tfl_block_json, 404, "");
 }
 
-/* The body as JSON, or NULL after 415 or 400. */
-static struct json_object *json_body(struct tfl_http_request *req)
+bool tfl_api_json_text(struct tfl_http_request *req, const char **text, size_t *n)
 {
     const char *type = tfl_http_header(req, "content-type");
+    *text = tfl_http_body(req, n);
+    if (type && !strncmp(type, TFL_HTTP_JSON, strlen(TFL_HTTP_JSON)))
+        return true;
+    tfl_http_replyf(req, 415, TFL_HTTP_TEXT, "Expected request with `Content-Type: application/json`");
+    return false;
+}
+
+struct json_object *tfl_api_json(struct tfl_http_request *req)
+{
+    const char *text;
     size_t n;
-    const char *text = tfl_http_body(req, &n);
-    if (!type || strncmp(type, TFL_HTTP_JSON, strlen(TFL_HTTP_JSON))) {
-        tfl_http_replyf(req, 415, TFL_HTTP_TEXT, "Expected request with `Content-Type: application/json`");
+    if (!tfl_api_json_text(req, &text, &n))
         return NULL;
-    }
     struct json_tokener *tokener = json_tokener_new();
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     /* With its NUL, so that a number at the very end is known to be over. */
@@ -156,7 +162,7 @@ static struct json_object *json_body(struct tfl_http_request *req)
 
 static void post_storage_block(struct tfl_node *node, struct tfl_http_request *req)
 {
-    struct json_object *json = json_body(req);
+    struct json_object *json = tfl_api_json(req);
     struct tfl_hash id;
     if (!json)
         return;
@@ -192,7 +198,7 @@ static void get_network(struct tfl_node *node, struct tfl_http_request *req)
 
 static void post_dial(struct tfl_node *node, struct tfl_http_request *req)
 {
-    struct json_object *json = json_body(req), *text = NULL;
+    struct json_object *json = tfl_api_json(req), *text = NULL;
     struct tfl_addr addr;
     struct tfl_error err;
     if (!json)
@@ -234,7 +240,7 @@ static void join_finals(struct tfl_node *node, struct tfl_http_request *req)
 }
 
 static const struct route {
-    const char *path; /* one that ends in '/' takes one more part */
+    const char *path; /* one that ends in '/' takes one more part, and * stands for one */
     const char *method;
     void (*handle)(struct tfl_node *node, struct tfl_http_request *req);
 } routes[] = {
@@ -245,6 +251,12 @@ static const struct route {
     {"/cryptarchia/blocks_range", "GET", tfl_api_blocks_range},
     {"/cryptarchia/events/blocks/stream", "GET", join_blocks},
     {"/cryptarchia/lib-stream", "GET", join_finals},
+    {"/cryptarchia/transaction/", "GET", tfl_api_tx},
+    {"/mempool/add/tx", "POST", tfl_api_add_tx},
+    {"/mempool/view", "GET", tfl_api_mempool},
+    {"/mantle/metrics", "GET", tfl_api_pool_metrics},
+    {"/mantle/status", "POST", tfl_api_tx_status},
+    {"/wallet/*/balance", "GET", tfl_api_balance},
     {"/storage/block", "POST", post_storage_block},
     {"/network/info", "GET", get_network},
     {"/network/dial_peer", "POST", post_dial},
@@ -256,7 +268,15 @@ static const struct route {
 
 static bool matches(const char *route, const char *path)
 {
+    const char *star = strchr(route, '*');
     size_t n = strlen(route);
+    if (star) {
+        size_t before = (size_t)(star - route), part;
+        if (strncmp(route, path, before))
+            return false;
+        part = strcspn(path + before, "/");
+        return part && !strcmp(star + 1, path + before + part);
+    }
     if (route[n - 1] != '/')
         return !strcmp(route, path);
     return !strncmp(route, path, n) && path[n] && !strchr(path + n, '/');

@@ -42,7 +42,7 @@ static uint32_t append(
     TFL_ASSERT(ix->n < TFL_INDEX_NONE / 2);
     grow(ix);
     ix->entries[ix->n] =
-        (struct tfl_index_entry){.id = *id, .slot = slot, .parent = parent, .height = height};
+        (struct tfl_index_entry){.id = *id, .slot = slot, .parent = parent, .height = height & INT32_MAX};
     table_put(ix, ix->n);
     return ix->n++;
 }
@@ -116,7 +116,7 @@ uint32_t tfl_index_ancestor(const struct tfl_index *ix, uint32_t i, uint32_t hei
 bool tfl_index_open(const struct tfl_index *ix, uint32_t i)
 {
     uint32_t lib = tfl_index_lib_height(ix);
-    return ix->entries[i].height >= lib && tfl_index_ancestor(ix, i, lib) == ix->lib;
+    return !ix->entries[i].bad && ix->entries[i].height >= lib && tfl_index_ancestor(ix, i, lib) == ix->lib;
 }
 
 uint32_t tfl_index_add(
@@ -126,9 +126,24 @@ uint32_t tfl_index_add(
     TFL_ASSERT(tfl_index_open(ix, parent) && tfl_index_find(ix, id) == TFL_INDEX_NONE);
     *reorg = 0;
     uint32_t i = append(ix, id, parent, ix->entries[parent].height + 1, slot);
-    if (ix->entries[i].height > tfl_index_tip_height(ix))
+    if (tfl_index_leads(ix, parent))
         adopt(ix, i, reorg);
     return i;
+}
+
+bool tfl_index_leads(const struct tfl_index *ix, uint32_t parent)
+{
+    return ix->entries[parent].height >= tfl_index_tip_height(ix);
+}
+
+void tfl_index_condemn(struct tfl_index *ix, uint32_t i)
+{
+    TFL_ASSERT(!tfl_index_canonical(ix, i));
+    ix->entries[i].bad = 1;
+    for (uint32_t child = i + 1; child < ix->n; child++) {
+        if (ix->entries[ix->entries[child].parent].bad)
+            ix->entries[child].bad = 1;
+    }
 }
 
 uint32_t tfl_index_height_at_slot(const struct tfl_index *ix, uint64_t slot)

@@ -11,7 +11,9 @@
 struct tfl_index_entry {
     struct tfl_hash id;
     uint64_t slot;
-    uint32_t parent, height; /* genesis: TFL_INDEX_NONE and 0 */
+    uint32_t parent;      /* genesis: TFL_INDEX_NONE */
+    uint32_t height : 31; /* genesis: 0 */
+    uint32_t bad : 1;     /* its transactions, or those of an ancestor, cannot be applied */
 };
 struct tfl_index {
     struct tfl_index_entry *entries; /* owned */
@@ -26,12 +28,17 @@ void tfl_index_done(struct tfl_index *ix);
 
 uint32_t tfl_index_find(
     const struct tfl_index *ix, const struct tfl_hash *id); /* TFL_INDEX_NONE when unknown */
-/* A child of this block would descend from the LIB (or the block is the LIB). */
+/* A child of this block would descend from the LIB (or the block is the LIB), and no ancestor of it is bad. */
 bool tfl_index_open(const struct tfl_index *ix, uint32_t i);
 /* Adds an unknown block with an open parent and a slot above the parent's; may move tip and LIB. *reorg (not NULL) is
  * the number of blocks that left the main chain. */
 uint32_t tfl_index_add(
     struct tfl_index *ix, const struct tfl_hash *id, uint32_t parent, uint64_t slot, uint32_t *reorg);
+
+/* A child of this block would be the tip. */
+bool tfl_index_leads(const struct tfl_index *ix, uint32_t parent);
+/* Marks a block that is not on the main chain, and all that descend from it, as bad. Looks at all blocks after it. */
+void tfl_index_condemn(struct tfl_index *ix, uint32_t i);
 
 bool tfl_index_canonical(const struct tfl_index *ix, uint32_t i);
 /* The ancestor of i (or i itself) at a height not above its own. */

@@ -16,6 +16,7 @@ void tfl_node_config_done(struct tfl_node_config *c)
     free(c->log_prefix);
     free(c->chain_id);
     free(c->stakes);
+    free(c->notes);
     *c = (struct tfl_node_config){0};
 }
 
@@ -135,9 +136,23 @@ static void read_tracing(struct tfl_walk *w, struct tfl_node_config *c, const st
     c->log_prefix = tfl_strdup(prefix);
 }
 
+static void read_mempool(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *root)
+{
+    static const char ttl[] = "mempool.ttl_seconds", txs[] = "mempool.max_transactions",
+                      bytes[] = "mempool.max_bytes";
+    const struct tfl_yaml *mempool =
+        tfl_walk_map(w, root, "mempool", false, "ttl_seconds max_transactions max_bytes");
+    if (tfl_walk_get(w, mempool, ttl, false))
+        c->mempool_ttl_s = tfl_walk_number(w, mempool, ttl, 1, 31536000);
+    if (tfl_walk_get(w, mempool, txs, false))
+        c->mempool_max_txs = (uint32_t)tfl_walk_number(w, mempool, txs, 1, 10000000);
+    if (tfl_walk_get(w, mempool, bytes, false))
+        c->mempool_max_bytes = (size_t)tfl_walk_number(w, mempool, bytes, 1, UINT64_C(1) << 40);
+}
+
 static void read_user(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *root)
 {
-    tfl_walk_root(w, root, "network cryptarchia api state tracing");
+    tfl_walk_root(w, root, "network cryptarchia api state tracing mempool");
     read_network(w, c, root);
     read_leader(w, c, root);
     read_api(w, c, root);
@@ -146,6 +161,7 @@ static void read_user(struct tfl_walk *w, struct tfl_node_config *c, const struc
     if (folder)
         c->base_folder = tfl_strdup(folder);
     read_tracing(w, c, root);
+    read_mempool(w, c, root);
 }
 
 static void read_stakes(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *cryptarchia)
@@ -169,6 +185,30 @@ static void read_stakes(struct tfl_walk *w, struct tfl_node_config *c, const str
         tfl_walk_hex32(w, item, "cryptarchia.stakes.key", c->stakes[i].pub);
         c->stakes[i].stake = tfl_walk_number(w, item, "cryptarchia.stakes.stake", 0, INT64_MAX);
         c->genesis.n_stakes++;
+    }
+}
+
+static void read_notes(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *cryptarchia)
+{
+    const struct tfl_yaml *list = tfl_walk_get(w, cryptarchia, "cryptarchia.notes", false);
+    if (!list)
+        return;
+    if (list->kind != TFL_YAML_LIST || list->n > TFL_NOTES_MAX) {
+        tfl_walk_fail(w, list->line, "cryptarchia.notes",
+            "expected a list of at most %d items {value: NUMBER, pk: PUBLIC KEY}", TFL_NOTES_MAX);
+        return;
+    }
+    c->notes = tfl_alloc(list->n * sizeof *c->notes);
+    c->genesis.notes = c->notes;
+    for (size_t i = 0; i < list->n && !w->failed; i++) {
+        const struct tfl_yaml *item = list->members[i];
+        if (item->kind != TFL_YAML_MAP || item->n != 2) {
+            tfl_walk_fail(w, item->line, "cryptarchia.notes", "expected {value: NUMBER, pk: PUBLIC KEY}");
+            return;
+        }
+        c->notes[i].value = tfl_walk_number(w, item, "cryptarchia.notes.value", 1, UINT64_MAX);
+        tfl_walk_hex32(w, item, "cryptarchia.notes.pk", c->notes[i].pk);
+        c->genesis.n_notes++;
     }
 }
 
@@ -200,7 +240,7 @@ static void read_deployment(struct tfl_walk *w, struct tfl_node_config *c, const
     tfl_walk_root(w, root, "chain_id cryptarchia time");
     const char *chain_id = tfl_walk_text(w, root, "chain_id");
     const struct tfl_yaml *cryptarchia = tfl_walk_map(w, root, "cryptarchia", true,
-        "security_param slot_activation_coeff nonce genesis_time_unix_ms stakes");
+        "security_param slot_activation_coeff nonce genesis_time_unix_ms stakes notes");
     const struct tfl_yaml *f = tfl_walk_map(w, cryptarchia, coeff, true, "numerator denominator");
     if (chain_id)
         c->genesis.chain_id = c->chain_id = tfl_strdup(chain_id);
@@ -215,6 +255,7 @@ static void read_deployment(struct tfl_walk *w, struct tfl_node_config *c, const
     c->genesis.genesis_time_unix_ms =
         tfl_walk_number(w, cryptarchia, "cryptarchia.genesis_time_unix_ms", 0, INT64_MAX / 1000000);
     read_stakes(w, c, cryptarchia);
+    read_notes(w, c, cryptarchia);
     const struct tfl_yaml *time = tfl_walk_map(w, root, "time", true, "slot_duration");
     read_slot_duration(w, c, time);
     struct tfl_error why;

@@ -19,13 +19,17 @@ struct tfl_node_config {
     uint8_t leader_seed[TFL_SEED_SIZE];
     struct tfl_addr api;      /* api.backend.listen_address */
     char *base_folder;        /* state.base_folder; owned */
+    uint64_t mempool_ttl_s;   /* mempool.ttl_seconds; these three: 0 is the default of node/mempool.h */
+    uint32_t mempool_max_txs; /* mempool.max_transactions */
+    size_t mempool_max_bytes; /* mempool.max_bytes */
     enum tfl_log_level level; /* tracing.level, default info */
     char *log_directory;      /* tracing.logger of !File; NULL: standard output; owned */
     char *log_prefix;         /* the file's name in it; owned */
     /* deployment.yaml */
-    struct tfl_genesis genesis; /* borrows chain_id and stakes */
+    struct tfl_genesis genesis; /* borrows chain_id, stakes and notes */
     char *chain_id;             /* owned */
     struct tfl_stake *stakes;   /* owned */
+    struct tfl_output *notes;   /* owned */
     uint32_t security_param;
     double active_slot_coeff;
     uint64_t slot_duration_ms;

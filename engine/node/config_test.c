@@ -10,6 +10,7 @@ const char tfl_node_test_help[] =
     "  lead_until_slot=SLOT  leads only in slots below this one\n"
     "  deaf_from_slot=SLOT   from this slot on ignores all messages but pings, and does not lead\n"
     "  build_on_genesis=BOOL every block it leads has genesis as parent\n"
+    "  drop_every=N          of the transactions given to it, answers 200 to every Nth and forgets it\n"
     "  peers=ADDR,ADDR…      dials these instead of initial_peers (empty: none)\n"
     "  crash_at_slot=SLOT    ends with status 101 in this slot\n";
 
@@ -20,7 +21,7 @@ static int boolean(const char *text, bool *out)
     return yes || no ? 0 : -1;
 }
 
-static int slot(const char *text, uint64_t *out)
+static int number(const char *text, uint64_t *out)
 {
     char *end;
     errno = 0;
@@ -62,20 +63,20 @@ int tfl_node_config_test(struct tfl_node_config *c, const char *assignment, stru
     } else if (!strcmp(key, "build_on_genesis")) {
         bad = boolean(value, &c->test.build_on_genesis);
     } else if (!strcmp(key, "lead_until_slot")) {
-        bad = slot(value, &c->test.lead_until_slot);
+        bad = number(value, &c->test.lead_until_slot);
     } else if (!strcmp(key, "deaf_from_slot")) {
-        bad = slot(value, &c->test.deaf_from_slot);
+        bad = number(value, &c->test.deaf_from_slot);
+    } else if (!strcmp(key, "drop_every")) {
+        bad = number(value, &c->test.drop_every);
     } else if (!strcmp(key, "crash_at_slot")) {
-        bad = slot(value, &c->crash_at_slot);
+        bad = number(value, &c->crash_at_slot);
     } else {
         return tfl_fail(err, TFL_E_USAGE,
             "--test %.80s: no such key; expected lead, lead_until_slot, deaf_from_slot, build_on_genesis, "
-            "peers or "
-            "crash_at_slot",
+            "drop_every, peers or crash_at_slot",
             assignment);
     }
     return bad ? tfl_fail(err, TFL_E_USAGE, "--test %.80s: expected %s", assignment,
-                     !strcmp(key, "lead") || !strcmp(key, "build_on_genesis") ? "true or false"
-                                                                              : "a slot number")
+                     !strcmp(key, "lead") || !strcmp(key, "build_on_genesis") ? "true or false" : "a number")
                : 0;
 }

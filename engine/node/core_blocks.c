@@ -60,12 +60,21 @@ static int check_slot(const struct tfl_core *core, uint64_t slot, uint32_t paren
         (unsigned long long)slot, (unsigned long long)core->index.entries[parent].slot);
 }
 
-/* Puts a judged block on its parent and tells what came of it. Takes over the reference in bytes. */
-static void apply(
-    struct tfl_core *core, const struct tfl_hash *id, uint32_t parent, uint64_t slot, struct tfl_bytes *bytes)
+/* Puts a judged block (b: decoded, or NULL) on its parent and tells what came of it; false when it, or its branch, cannot
+ * be applied. Takes over the reference in bytes. */
+static bool apply(struct tfl_core *core, const struct tfl_hash *id, uint32_t parent, uint64_t slot,
+    const struct tfl_block *b, struct tfl_bytes *bytes, struct tfl_error *err)
 {
     struct tfl_index *ix = &core->index;
-    uint32_t final = tfl_index_lib_height(ix), reorg, i = tfl_index_add(ix, id, parent, slot, &reorg);
+    char hex[TFL_HASH_HEX];
+    uint32_t final = tfl_index_lib_height(ix), reorg, i = ix->n;
+    tfl_hash_hex(hex, id);
+    if (core_place(core, id, parent, slot, b, bytes, &reorg, err)) {
+        tfl_bytes_unref(bytes);
+        core->n_refused++;
+        core_log(core, TFL_LOG_WARN, "block %s is refused: %s", hex, err->msg);
+        return false;
+    }
     struct tfl_core_effect effect = {.type = TFL_CORE_BLOCK, .bytes = bytes, .block = core_header(core, i)};
     effect.view = (struct tfl_core_view){
         .tip = ix->entries[ix->tip].id,
@@ -78,13 +87,13 @@ static void apply(
         core_emit(core,
             (struct tfl_core_effect){.type = TFL_CORE_FINAL, .block = core_header(core, ix->main[height])});
     if (reorg > 0) {
-        char hex[TFL_HASH_HEX];
         core->n_reorgs++;
         if (reorg > core->max_reorg_depth)
             core->max_reorg_depth = reorg;
-        core_log(core, TFL_LOG_INFO, "reorganised %u blocks deep to %s at height %u", reorg,
-            tfl_hash_hex(hex, id), ix->entries[i].height);
+        core_log(core, TFL_LOG_INFO, "reorganised %u blocks deep to %s at height %u", reorg, hex,
+            ix->entries[i].height);
     }
+    return true;
 }
 
 /* Applies and gossips the orphans whose parents are known by now; one may free the next. */
@@ -111,8 +120,8 @@ static void adopt_orphans(struct tfl_core *core)
         } else if (tfl_index_find(&core->index, &o.id) != TFL_INDEX_NONE) {
             tfl_bytes_unref(o.bytes); /* it came again by another way, after its parent */
         } else {
-            apply(core, &o.id, parent, o.slot, tfl_bytes_ref(o.bytes));
-            core_gossip(core, from, o.bytes->data, o.bytes->len);
+            if (apply(core, &o.id, parent, o.slot, NULL, tfl_bytes_ref(o.bytes), &err))
+                core_gossip(core, from, o.bytes->data, o.bytes->len);
             tfl_bytes_unref(o.bytes);
             i = 0; /* its own children may stand before it */
         }
@@ -128,6 +137,10 @@ enum core_verdict core_take_block(struct tfl_core *core, struct core_peer *from,
     if (tfl_block_peek_id(&id, data, len) &&
         (tfl_index_find(ix, &id) != TFL_INDEX_NONE || tfl_orphans_find(&core->orphans, &id)))
         return tfl_index_find(ix, &id) != TFL_INDEX_NONE ? CORE_KNOWN : CORE_ORPHAN;
+    if (tfl_block_peek_id(&id, data, len) && core_is_bad(core, &id)) {
+        tfl_fail(err, TFL_E_INVALID, "it was refused before");
+        return CORE_BAD;
+    }
     if (tfl_block_decode(&b, data, len, err) || check_leader(core, &b, err)) {
         core->n_refused++;
         return CORE_INVALID;
@@ -151,11 +164,17 @@ enum core_verdict core_take_block(struct tfl_core *core, struct core_peer *from,
         core->n_refused++;
         return CORE_INVALID;
     }
+    if (parent != TFL_INDEX_NONE && ix->entries[parent].bad) {
+        core->n_refused++;
+        tfl_fail(err, TFL_E_INVALID, "an ancestor of it was refused");
+        return CORE_BAD;
+    }
     if (parent == TFL_INDEX_NONE || !tfl_index_open(ix, parent)) {
         core->n_refused++;
         return CORE_BELOW;
     }
-    apply(core, &id, parent, b.header.slot, tfl_bytes_new(data, len));
+    if (!apply(core, &id, parent, b.header.slot, &b, tfl_bytes_new(data, len), err))
+        return CORE_BAD;
     if (!quiet)
         core_gossip(core, from, data, len);
     adopt_orphans(core);
@@ -180,11 +199,15 @@ void core_lead(struct tfl_core *core, uint64_t slot)
     if (tfl_lottery_ticket(b.header.proof) >= threshold)
         return;
     memcpy(b.header.leader, k->pub, sizeof k->pub);
+    if (parent == ix->tip)
+        core_build(core, &b);
     tfl_block_seal(&b, k);
     if (tfl_index_find(ix, &b.id) != TFL_INDEX_NONE)
         return; /* another process with the same key was quicker */
     tfl_block_encode(&bytes, &b);
-    apply(core, &b.id, parent, slot, tfl_bytes_new(bytes.data, bytes.len));
+    struct tfl_error err;
+    if (!apply(core, &b.id, parent, slot, &b, tfl_bytes_new(bytes.data, bytes.len), &err))
+        return; /* it is in the log; nothing was lost */
     core_gossip(core, NULL, bytes.data, bytes.len);
     adopt_orphans(core);
     core->n_led++;

@@ -76,6 +76,7 @@ void core_beat(struct tfl_core *core)
     }
     tfl_bytes_unref(ping);
     core->next_beat_ns = late ? core->now_ns + CORE_BEAT_NS : core->next_beat_ns + CORE_BEAT_NS;
+    core_pool_expire(core);
     core_sync(core);
 }
 
@@ -148,6 +149,12 @@ void core_hear(struct tfl_core *core, struct core_peer *p, const void *data, siz
         break;
     case TFL_WIRE_BLOCKS:
         core_answer(core, p, &m);
+        break;
+    case TFL_WIRE_TXS:
+        core_hear_txs(core, p, &m);
+        break;
+    case TFL_WIRE_GET_TXS:
+        core_serve_txs(core, p, &m);
         break;
     }
 }

@@ -30,7 +30,36 @@ void tfl_core_info(const struct tfl_core *core, struct tfl_core_info *info)
         .n_reorgs = core->n_reorgs,
         .max_reorg_depth = core->max_reorg_depth,
         .n_late_slots = core->n_late_slots,
+        .txs = core->counts,
     };
+    info->txs.pending = core->pool.n;
+    info->txs.bytes = core->pool.bytes;
+    info->txs.parked = core->pool.n_parked;
+    info->txs.included = core->txs.n;
+    info->txs.notes = tfl_tx_ledger_info(core->ledger).n_notes;
+}
+
+const struct tfl_tx_ledger *tfl_core_ledger(const struct tfl_core *core)
+{
+    return core->ledger;
+}
+
+bool tfl_core_is_pending(const struct tfl_core *core, const struct tfl_hash *tx)
+{
+    return tfl_mempool_find(&core->pool, tx) != NULL;
+}
+
+void tfl_core_each_pending(
+    const struct tfl_core *core, void (*fn)(void *ctx, const struct tfl_hash *tx), void *ctx)
+{
+    for (const struct tfl_mempool_tx *m = core->pool.list; m; m = m->next)
+        fn(ctx, &m->verdict.hash);
+}
+
+bool tfl_core_find_tx(const struct tfl_core *core, const struct tfl_hash *tx, struct tfl_core_header *block)
+{
+    uint32_t height;
+    return tfl_tx_index_find(&core->txs, tx, &height) && tfl_core_at_height(core, height, block);
 }
 
 bool tfl_core_find(const struct tfl_core *core, const struct tfl_hash *id, struct tfl_core_header *out)

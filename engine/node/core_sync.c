@@ -104,7 +104,7 @@ void core_serve(struct tfl_core *core, struct core_peer *p, const struct tfl_wir
         more = n > 0 && blocks.len + one.len > TFL_WIRE_BATCH_BYTES;
         if (more)
             break;
-        tfl_wire_add_block(&blocks, one.data, one.len);
+        tfl_wire_add_item(&blocks, one.data, one.len);
         n++;
         height++;
     }
@@ -141,6 +141,13 @@ static bool judge(
                 (unsigned long long)p->handle);
         p->conflict = true;
         return false;
+    case CORE_BAD:
+        hold(core, p, CORE_CONFLICT_NS);
+        if (!p->conflict)
+            core_log(core, TFL_LOG_ERROR, "peer %llu follows a chain that cannot be applied: %s",
+                (unsigned long long)p->handle, err->msg);
+        p->conflict = true;
+        return false;
     }
     return false;
 }
@@ -170,7 +177,7 @@ void core_answer(struct tfl_core *core, struct core_peer *p, struct tfl_wire_msg
     bool good = true;
     if (!p->fetching || !tfl_hash_eq(&p->target, &m->target))
         return; /* the answer to a request that was given up */
-    while (good && tfl_wire_next_block(m, &data, &len)) {
+    while (good && tfl_wire_next_item(m, &data, &len)) {
         struct tfl_error err;
         struct tfl_hash id;
         good = judge(core, p, core_take_block(core, p, data, len, true, &err), &err);

@@ -42,8 +42,10 @@ static void on_commit(struct tfl_defer *defer)
 {
     struct tfl_node *node = TFL_CONTAINER(defer, struct tfl_node, commit);
     struct tfl_error err;
-    if (tfl_store_commit(node->store, &err))
+    bool failed = tfl_store_commit(node->store, &err) != 0;
+    if (failed)
         die_of(node, &err);
+    tfl_api_committed(node, failed ? &err : NULL);
 }
 
 static void add_hash(struct tfl_buf *out, const char *before, const struct tfl_hash *h)
@@ -106,6 +108,17 @@ static void on_block(struct tfl_node *node, const struct tfl_core_effect *e)
     }
 }
 
+/* Blocks and transactions of a turn are committed together, before its requests are answered. */
+static void on_txs(struct tfl_node *node, const struct tfl_core_effect *e)
+{
+    struct tfl_error err;
+    if (e->type == TFL_CORE_TX ? tfl_store_put_tx(node->store, &e->tx, e->bytes->data, e->bytes->len, &err)
+                               : tfl_store_drop_txs(node->store, e->bytes->data, e->bytes->len, &err))
+        die_of(node, &err);
+    else
+        tfl_defer_start(node->loop, &node->commit, on_commit);
+}
+
 static void on_final(struct tfl_node *node, const struct tfl_core_effect *e)
 {
     TFL_BUF row = {0};
@@ -134,6 +147,10 @@ static void carry_out(struct tfl_node *node, const struct tfl_core_effect *e)
         break;
     case TFL_CORE_FINAL:
         on_final(node, e);
+        break;
+    case TFL_CORE_TX:
+    case TFL_CORE_TXS_GONE:
+        on_txs(node, e);
         break;
     case TFL_CORE_LOG:
         tfl_node_log(node->log, e->level, "%s", (const char *)e->bytes->data);
@@ -171,11 +188,18 @@ static int restore_one(void *arg, const void *block, size_t len)
     return tfl_core_restore(node->core, block, len, NULL);
 }
 
+static int restore_tx(void *arg, const struct tfl_core_tx *tx, const void *data, size_t len)
+{
+    struct tfl_node *node = arg;
+    return tfl_core_restore_tx(node->core, tx, data, len, NULL);
+}
+
 static int restore(struct tfl_node *node, struct tfl_error *err)
 {
-    uint64_t ignored;
+    uint64_t ignored, removed;
     struct tfl_core_info info;
-    if (tfl_store_restore(node->store, restore_one, node, &ignored, err))
+    if (tfl_store_restore(node->store, restore_one, node, &ignored, err) ||
+        tfl_store_restore_txs(node->store, restore_tx, node, &removed, err))
         return -1;
     tfl_core_info(node->core, &info);
     if (ignored)
@@ -185,6 +209,10 @@ static int restore(struct tfl_node *node, struct tfl_error *err)
         tfl_node_log(node->log, TFL_LOG_INFO, "%llu blocks restored, height %llu, slot %llu",
             (unsigned long long)info.n_blocks - 1, (unsigned long long)info.height,
             (unsigned long long)info.tip_slot);
+    if (info.txs.pending || removed)
+        tfl_node_log(node->log, TFL_LOG_INFO,
+            "%llu transactions wait, as before; %llu are on the chain or damaged",
+            (unsigned long long)info.txs.pending, (unsigned long long)removed);
     return 0;
 }
 
@@ -203,6 +231,9 @@ static int make_core(struct tfl_node *node, struct tfl_error *err)
         .active_slot_coeff = c->active_slot_coeff,
         .security_param = c->security_param,
         .n_configured_peers = (uint32_t)c->n_peers,
+        .mempool_ttl_s = c->mempool_ttl_s,
+        .mempool_max_txs = c->mempool_max_txs,
+        .mempool_max_bytes = c->mempool_max_bytes,
         .read = read_stored,
         .read_arg = node,
         .test = c->test};

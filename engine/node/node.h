@@ -20,8 +20,9 @@ struct tfl_node {
     struct tfl_http_server *http;
     struct tfl_http_topic blocks, finals; /* events/blocks/stream, lib-stream */
     struct tfl_slots slots;
-    struct tfl_timer tick;   /* the core's next deadline */
-    struct tfl_defer commit; /* the end of this turn's transaction */
+    struct tfl_timer tick;      /* the core's next deadline */
+    struct tfl_defer commit;    /* the end of this turn's transaction */
+    struct tfl_answer *answers; /* requests that wait for it (api_txs.c) */
     char peer_id[TFL_PEER_ID_SIZE];
     uint8_t leader[TFL_PUBLIC_KEY_SIZE]; /* the key it leads with */
     uint64_t n_applied, n_final;

@@ -31,9 +31,16 @@ struct tfl_core *tfl_core_new(const struct tfl_core_params *params, struct tfl_e
     core->slots = (struct tfl_slots){g->genesis_time_unix_ms, params->slot_duration_ms};
     tfl_lottery_init(&core->lottery, g, params->active_slot_coeff);
     TFL_BLOCK genesis = {0};
-    tfl_genesis_block(&genesis, g);
+    tfl_genesis_block(&genesis, &params->genesis);
+    g->notes = NULL; /* they are the caller's, and in the block now */
+    g->n_notes = 0;
     tfl_block_encode(&core->genesis, &genesis);
     tfl_index_init(&core->index, &genesis.id, params->security_param);
+    tfl_mempool_init(&core->pool, params->mempool_max_txs, params->mempool_max_bytes, params->mempool_ttl_s);
+    if (core_ledger_init(core, &genesis, err)) {
+        tfl_core_free(core);
+        return NULL;
+    }
     return core;
 }
 
@@ -44,7 +51,12 @@ void tfl_core_free(struct tfl_core *core)
         return;
     while (tfl_core_next(core, &effect))
         tfl_core_effect_done(&effect);
+    for (uint32_t i = 0; i < core->outbox.n; i++)
+        tfl_bytes_unref(core->outbox.items[i].bytes);
     tfl_orphans_done(&core->orphans);
+    core_ledger_done(core);
+    tfl_mempool_done(&core->pool);
+    tfl_buf_done(&core->gone);
     tfl_index_done(&core->index);
     tfl_lottery_done(&core->lottery);
     tfl_buf_done(&core->genesis);
@@ -77,7 +89,8 @@ int tfl_core_restore(struct tfl_core *core, const void *block, size_t len, struc
             "last final "
             "block; was it stored with another security parameter?",
             ix->n, hex);
-    tfl_index_add(ix, &b.id, parent, b.header.slot, &reorg);
+    if (core_place(core, &b.id, parent, b.header.slot, &b, NULL, &reorg, err))
+        return tfl_wrap(err, "stored block %u, %s", ix->n, hex);
     return 0;
 }
 
@@ -110,7 +123,7 @@ static void remember_late(struct tfl_core *core, uint64_t from, uint64_t to)
 }
 
 /* What time alone brings; every input begins with it. */
-static void advance(struct tfl_core *core, int64_t wall_ns)
+void core_advance(struct tfl_core *core, int64_t wall_ns)
 {
     uint64_t slot;
     TFL_ASSERT(core->started);
@@ -118,6 +131,8 @@ static void advance(struct tfl_core *core, int64_t wall_ns)
         core->now_ns = wall_ns;
     if (core->now_ns >= core->next_beat_ns)
         core_beat(core);
+    if (core->outbox.n && core->now_ns >= core->outbox.due_ns)
+        core_gossip_txs(core);
     if (!tfl_slots_at(&core->slots, core->now_ns, &slot) || slot < core->next_slot)
         return;
     core->slot = slot;
@@ -128,7 +143,7 @@ static void advance(struct tfl_core *core, int64_t wall_ns)
 }
 
 /* Every input ends with it. */
-static void finish(struct tfl_core *core)
+void core_finish(struct tfl_core *core)
 {
     for (size_t i = 0; i < core->n_peers && !core->online; i++) {
         const struct core_peer *p = &core->peers[i];
@@ -136,18 +151,20 @@ static void finish(struct tfl_core *core)
             set_online(core);
     }
     core_sync(core);
+    core_ask_txs(core);
+    core_pool_flush(core);
     core_sweep(core);
 }
 
 void tfl_core_tick(struct tfl_core *core, int64_t wall_ns)
 {
-    advance(core, wall_ns);
-    finish(core);
+    core_advance(core, wall_ns);
+    core_finish(core);
 }
 
 void tfl_core_peer_up(struct tfl_core *core, int64_t wall_ns, uint64_t peer, bool configured)
 {
-    advance(core, wall_ns);
+    core_advance(core, wall_ns);
     core_sweep(core);
     TFL_ASSERT(!core_peer(core, peer));
     if (core->n_peers == core->peers_cap) {
@@ -160,40 +177,41 @@ void tfl_core_peer_up(struct tfl_core *core, int64_t wall_ns, uint64_t peer, boo
         core_drop(core, p, "one connection too many: there are %d", TFL_CORE_PEERS_MAX);
     else
         core_greet(core, p);
-    finish(core);
+    core_finish(core);
 }
 
 void tfl_core_heard(struct tfl_core *core, int64_t wall_ns, uint64_t peer)
 {
-    advance(core, wall_ns);
+    core_advance(core, wall_ns);
     struct core_peer *p = core_peer(core, peer);
     if (p)
         p->heard_ns = core->now_ns;
-    finish(core);
+    core_finish(core);
 }
 
 void tfl_core_message(struct tfl_core *core, int64_t wall_ns, uint64_t peer, const void *data, size_t len)
 {
-    advance(core, wall_ns);
+    core_advance(core, wall_ns);
     struct core_peer *p = core_peer(core, peer);
     if (p) {
         p->heard_ns = core->now_ns;
         core_hear(core, p, data, len);
     }
-    finish(core);
+    core_finish(core);
 }
 
 void tfl_core_peer_down(struct tfl_core *core, int64_t wall_ns, uint64_t peer)
 {
-    advance(core, wall_ns);
+    core_advance(core, wall_ns);
     struct core_peer *p = core_peer(core, peer);
     if (p)
         p->gone = true;
-    finish(core);
+    core_finish(core);
 }
 
 int64_t tfl_core_next_deadline_ns(const struct tfl_core *core)
 {
     int64_t slot_ns = tfl_slots_start_ns(&core->slots, core->next_slot);
-    return slot_ns < core->next_beat_ns ? slot_ns : core->next_beat_ns;
+    int64_t at = slot_ns < core->next_beat_ns ? slot_ns : core->next_beat_ns;
+    return core->outbox.n && core->outbox.due_ns < at ? core->outbox.due_ns : at;
 }

@@ -4,14 +4,16 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "chain/genesis.h"
+#include "chain/ledger.h"
 #include "chain/slots.h"
 
-/* The reference node without its process: consensus, gossip, synchronisation. Pure: it reads no clock, file, socket or
+/* The reference node without its process: consensus, ledger, mempool, gossip, synchronisation. Pure: it reads no clock, file, socket or
  * random source. Same parameters and inputs, same effects, byte for byte.
  *
  * How the process drives it:
- *   1. tfl_core_new; tfl_core_restore for each stored block in the order they were stored; tfl_core_start, once.
- *   2. Give inputs (tick, peer_up, heard, message, peer_down), each with the wall time now. After EVERY input pop the
+ *   1. tfl_core_new; tfl_core_restore for each stored block in the order they were stored, then tfl_core_restore_tx for
+ *      each stored transaction; tfl_core_start, once.
+ *   2. Give inputs (tick, peer_up, heard, message, peer_down, submit), each with the wall time now. After EVERY input pop the
  *      effects with tfl_core_next until it says false, and carry them out in order, before the next input: a stored
  *      block must be readable through params.read from then on.
  *   3. Call tfl_core_tick at tfl_core_next_deadline_ns (it changes with every input). A late tick does no harm but one:
@@ -34,6 +36,8 @@ struct tfl_core_test {
     uint64_t
         deaf_from_slot;    /* from this slot on ignores all messages but pings, and does not lead; 0: never */
     bool build_on_genesis; /* every block it leads has genesis as parent */
+    uint64_t
+        drop_every; /* of the transactions submitted to it, each Nth is answered well and forgotten; 0: none */
 };
 
 struct tfl_core_params {
@@ -45,9 +49,18 @@ struct tfl_core_params {
     uint8_t
         node[TFL_PUBLIC_KEY_SIZE]; /* identity told to peers; a connection to the same identity is dropped */
     uint32_t n_configured_peers;   /* 0: online from the start */
+    uint64_t mempool_ttl_s;        /* these three: 0 is the default of node/mempool.h */
+    uint32_t mempool_max_txs;
+    size_t mempool_max_bytes;
     tfl_core_read_fn read;
     void *read_arg;
     struct tfl_core_test test;
+};
+
+/* What is stored beside the bytes of a transaction that waits. */
+struct tfl_core_tx {
+    uint64_t seq, arrival_ms;
+    bool proven; /* all of its signatures were verified */
 };
 
 struct tfl_core;
@@ -59,6 +72,10 @@ void tfl_core_free(struct tfl_core *core); /* NULL-safe; effects not popped are 
  * stored; signatures are not checked again. Makes no effect. TFL_E_INVALID: not a block, or its parent is missing; the
  * caller stops there (a prefix of the order is a valid chain) or gives up. */
 int tfl_core_restore(struct tfl_core *core, const void *block, size_t len, struct tfl_error *err);
+/* After the blocks, a transaction of a TFL_CORE_TX effect that no TFL_CORE_TXS_GONE named, in the order of seq. Nothing of
+ * it is verified again. TFL_E_INVALID: not a transaction, or it is on the chain: remove it from the store. */
+int tfl_core_restore_tx(
+    struct tfl_core *core, const struct tfl_core_tx *tx, const void *data, size_t len, struct tfl_error *err);
 void tfl_core_start(struct tfl_core *core, int64_t wall_ns);
 
 /* Inputs. Handles are the process's names of connections: any number, never used again after peer_down or a DROP. */
@@ -72,6 +89,16 @@ void tfl_core_message(struct tfl_core *core, int64_t wall_ns, uint64_t peer, con
 /* The connection is gone (not after a DROP effect, which already says so; then it is ignored). */
 void tfl_core_peer_down(struct tfl_core *core, int64_t wall_ns, uint64_t peer);
 
+/* A transaction from a client of this node (borrowed). ACCEPTED: it is stored by effects, and durable once they are. */
+enum tfl_core_submitted {
+    TFL_CORE_TX_ACCEPTED,
+    TFL_CORE_TX_KNOWN,   /* waits already, or is on the chain */
+    TFL_CORE_TX_FULL,    /* the mempool is; err says how full */
+    TFL_CORE_TX_REFUSED, /* it breaks a rule wherever the chain is; err says which */
+};
+enum tfl_core_submitted tfl_core_submit(
+    struct tfl_core *core, int64_t wall_ns, const struct tfl_tx *tx, struct tfl_error *err);
+
 int64_t tfl_core_next_deadline_ns(const struct tfl_core *core);
 
 enum tfl_core_effect_type {
@@ -79,7 +106,9 @@ enum tfl_core_effect_type {
     TFL_CORE_DROP, /* peer, bytes (text): close the connection, its handle is dead; why */
     TFL_CORE_BLOCK, /* bytes, block, view: applied: store it, then show it to the block streams. Own, gossiped or fork */
     TFL_CORE_FINAL, /* block: newly final, in order of height, after the BLOCK whose view has it as LIB or above it */
-    TFL_CORE_LOG, /* level, bytes (text) */
+    TFL_CORE_TX,       /* bytes, tx: a transaction waits in the mempool: store it */
+    TFL_CORE_TXS_GONE, /* bytes: the seqs (each u64le) of stored transactions that left the mempool */
+    TFL_CORE_LOG,      /* level, bytes (text) */
 };
 /* A block as the index knows it. */
 struct tfl_core_header {
@@ -99,6 +128,7 @@ struct tfl_core_effect {
     struct tfl_bytes *bytes; /* counted; SEND to many peers shares them. Texts end in a NUL */
     struct tfl_core_header block;
     struct tfl_core_view view;
+    struct tfl_core_tx tx;
 };
 /* Pops the oldest effect; false when there is none. The caller gives it back with tfl_core_effect_done. */
 bool tfl_core_next(struct tfl_core *core, struct tfl_core_effect *out);
@@ -121,8 +151,26 @@ struct tfl_core_info {
     uint64_t n_blocks;      /* in the index, forks and genesis too */
     uint64_t n_orphans;     /* waiting for an ancestor */
     uint64_t n_led, n_refused, n_dropped, n_reorgs, max_reorg_depth, n_late_slots;
+    struct tfl_core_txs_info {
+        uint64_t pending, bytes,
+            parked;        /* in the mempool; parked: of them, what they need is not there now */
+        uint64_t last_ms;  /* unix time of the last that came; 0: none did */
+        uint64_t included; /* on the chain of the tip, that of genesis too */
+        uint64_t accepted, refused, full, expired, conflicted, returned; /* since the start */
+        uint64_t notes;                                                  /* unspent at the tip */
+    } txs;
 };
 void tfl_core_info(const struct tfl_core *core, struct tfl_core_info *info);
+
+/* The ledger at the tip; read-only, until the next input. */
+const struct tfl_tx_ledger *tfl_core_ledger(const struct tfl_core *core);
+/* Does the transaction wait in the mempool? */
+bool tfl_core_is_pending(const struct tfl_core *core, const struct tfl_hash *tx);
+/* Calls fn for the hash of each that waits, oldest first. */
+void tfl_core_each_pending(
+    const struct tfl_core *core, void (*fn)(void *ctx, const struct tfl_hash *tx), void *ctx);
+/* The canonical block that (most probably: 64 bits are compared) has the transaction; false when none has. */
+bool tfl_core_find_tx(const struct tfl_core *core, const struct tfl_hash *tx, struct tfl_core_header *block);
 
 /* The block with that id; false when it is not known. */
 bool tfl_core_find(const struct tfl_core *core, const struct tfl_hash *id, struct tfl_core_header *out);

@@ -25,12 +25,14 @@ static const char creation[] =
     "CREATE TABLE IF NOT EXISTS blocks(seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, parent BLOB NOT "
     "NULL,"
     " slot INTEGER NOT NULL, height INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS mempool(seq INTEGER PRIMARY KEY, arrival_ms INTEGER NOT NULL,"
+    " proven INTEGER NOT NULL, bytes BLOB NOT NULL);"
     "INSERT OR IGNORE INTO meta VALUES('genesis', ?1);";
 
 struct tfl_store {
     sqlite3 *db;
     char *path;
-    sqlite3_stmt *begin, *commit, *put, *read;
+    sqlite3_stmt *begin, *commit, *put, *read, *put_tx, *drop_tx;
     bool dirty;
 };
 
@@ -90,7 +92,7 @@ static int check_genesis(struct tfl_store *s, const struct tfl_hash *genesis, st
 static bool is_made(struct tfl_store *s)
 {
     sqlite3_stmt *stmt = NULL;
-    bool made = !prepare(s, "SELECT 1 FROM sqlite_schema WHERE name='blocks'", &stmt) &&
+    bool made = !prepare(s, "SELECT 1 FROM sqlite_schema WHERE name='mempool'", &stmt) &&
                 sqlite3_step(stmt) == SQLITE_ROW;
     sqlite3_finalize(stmt);
     return made;
@@ -107,7 +109,10 @@ static int make_ready(struct tfl_store *s, const struct tfl_hash *genesis, struc
     if (run_all(s, "PRAGMA synchronous=NORMAL;", genesis) || prepare(s, "BEGIN IMMEDIATE", &s->begin) ||
         prepare(s, "COMMIT", &s->commit) || prepare(s, "SELECT bytes FROM blocks WHERE id=?1", &s->read) ||
         prepare(s, "INSERT OR IGNORE INTO blocks(id, parent, slot, height, bytes) VALUES(?1, ?2, ?3, ?4, ?5)",
-            &s->put))
+            &s->put) ||
+        prepare(s, "INSERT OR REPLACE INTO mempool(seq, arrival_ms, proven, bytes) VALUES(?1, ?2, ?3, ?4)",
+            &s->put_tx) ||
+        prepare(s, "DELETE FROM mempool WHERE seq=?1", &s->drop_tx))
         return failed(s, "open", err);
     /* What is committed is in the WAL; copying it over at the end would only make stopping slow. */
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -139,6 +144,8 @@ void tfl_store_close(struct tfl_store *s)
     sqlite3_finalize(s->commit);
     sqlite3_finalize(s->put);
     sqlite3_finalize(s->read);
+    sqlite3_finalize(s->put_tx);
+    sqlite3_finalize(s->drop_tx);
     sqlite3_close(s->db);
     free(s->path);
     free(s);
@@ -161,12 +168,12 @@ static int step(sqlite3_stmt *stmt)
 }
 
 /* Removes the rows, so that a sound copy that the peers give takes its place in the order anew. */
-static int forget(struct tfl_store *s, const sqlite3_int64 *rows, size_t n)
+static int forget(struct tfl_store *s, const char *delete, const sqlite3_int64 *rows, size_t n)
 {
     sqlite3_stmt *stmt = NULL;
     if (!n)
         return 0;
-    int r = step(s->begin) || prepare(s, "DELETE FROM blocks WHERE seq=?1", &stmt);
+    int r = step(s->begin) || prepare(s, delete, &stmt);
     for (size_t i = 0; i < n && !r; i++) {
         sqlite3_bind_int64(stmt, 1, rows[i]);
         r = step(stmt);
@@ -194,17 +201,79 @@ int tfl_store_restore(struct tfl_store *s, int (*each)(void *arg, const void *bl
     int status = r == SQLITE_DONE ? 0 : failed(s, "read", err);
     sqlite3_finalize(stmt);
     *ignored = bad.len / sizeof(sqlite3_int64);
-    if (!status && forget(s, (const sqlite3_int64 *)(const void *)bad.data, *ignored))
+    if (!status &&
+        forget(s, "DELETE FROM blocks WHERE seq=?1", (const sqlite3_int64 *)(const void *)bad.data, *ignored))
         status = failed(s, "write", err);
     return status;
+}
+
+int tfl_store_restore_txs(struct tfl_store *s,
+    int (*each)(void *arg, const struct tfl_core_tx *tx, const void *data, size_t len), void *arg,
+    uint64_t *removed, struct tfl_error *err)
+{
+    TFL_BUF bad = {0};
+    sqlite3_stmt *stmt = NULL;
+    int r;
+    TFL_ASSERT(!s->dirty);
+    if (prepare(s, "SELECT seq, arrival_ms, proven, bytes FROM mempool ORDER BY seq", &stmt))
+        return failed(s, "read", err);
+    while ((r = sqlite3_step(stmt)) == SQLITE_ROW) {
+        sqlite3_int64 seq = sqlite3_column_int64(stmt, 0);
+        struct tfl_core_tx tx = {
+            (uint64_t)seq, (uint64_t)sqlite3_column_int64(stmt, 1), sqlite3_column_int(stmt, 2) != 0};
+        const void *data = sqlite3_column_blob(stmt, 3);
+        if (seq < 1 || !data || each(arg, &tx, data, (size_t)sqlite3_column_bytes(stmt, 3)))
+            tfl_buf_add(&bad, &seq, sizeof seq);
+    }
+    int status = r == SQLITE_DONE ? 0 : failed(s, "read", err);
+    sqlite3_finalize(stmt);
+    *removed = bad.len / sizeof(sqlite3_int64);
+    if (!status && forget(s, "DELETE FROM mempool WHERE seq=?1",
+                       (const sqlite3_int64 *)(const void *)bad.data, *removed))
+        status = failed(s, "write", err);
+    return status;
+}
+
+/* The transaction of this turn of the loop. */
+static int begin(struct tfl_store *s, struct tfl_error *err)
+{
+    if (!s->dirty && step(s->begin))
+        return failed(s, "write", err);
+    s->dirty = true;
+    return 0;
+}
+
+int tfl_store_put_tx(
+    struct tfl_store *s, const struct tfl_core_tx *tx, const void *data, size_t len, struct tfl_error *err)
+{
+    if (begin(s, err))
+        return -1;
+    sqlite3_bind_int64(s->put_tx, 1, (sqlite3_int64)tx->seq);
+    sqlite3_bind_int64(s->put_tx, 2, (sqlite3_int64)tx->arrival_ms);
+    sqlite3_bind_int(s->put_tx, 3, tx->proven);
+    sqlite3_bind_blob64(s->put_tx, 4, data, len, SQLITE_STATIC);
+    int r = step(s->put_tx) ? failed(s, "write", err) : 0;
+    sqlite3_clear_bindings(s->put_tx);
+    return r;
+}
+
+int tfl_store_drop_txs(struct tfl_store *s, const uint8_t *seqs, size_t n, struct tfl_error *err)
+{
+    if (begin(s, err))
+        return -1;
+    for (size_t i = 0; i + 8 <= n; i += 8) {
+        sqlite3_bind_int64(s->drop_tx, 1, (sqlite3_int64)tfl_get_le(seqs + i, 8));
+        if (step(s->drop_tx))
+            return failed(s, "write", err);
+    }
+    return 0;
 }
 
 int tfl_store_put(
     struct tfl_store *s, const struct tfl_core_header *b, const void *data, size_t len, struct tfl_error *err)
 {
-    if (!s->dirty && step(s->begin))
-        return failed(s, "write", err);
-    s->dirty = true;
+    if (begin(s, err))
+        return -1;
     sqlite3_bind_blob(s->put, 1, b->id.b, sizeof b->id.b, SQLITE_STATIC);
     sqlite3_bind_blob(s->put, 2, b->parent.b, sizeof b->parent.b, SQLITE_STATIC);
     sqlite3_bind_int64(s->put, 3, (sqlite3_int64)b->slot);

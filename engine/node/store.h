@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "node/node_core.h"
 
-/* The blocks of a node on disk: one SQLite file in its base folder. One process at a time: a second one is refused.
+/* The blocks of a node and the transactions that wait, on disk: one SQLite file in its base folder. One process at a time: a second one is refused.
  *
  * Writes of one turn of the loop are one transaction (put … put, commit). A reader in the same process sees them at
  * once; SIGKILL loses at most the transaction that is open, so that what is left is always a prefix of what was
@@ -28,6 +28,15 @@ int tfl_store_put(struct tfl_store *s, const struct tfl_core_header *block, cons
     struct tfl_error *err);
 bool tfl_store_dirty(const struct tfl_store *s); /* puts that are not committed yet */
 int tfl_store_commit(struct tfl_store *s, struct tfl_error *err);
+
+/* The mempool, in the same transactions of the loop's turns. put and drop carry out TFL_CORE_TX and TFL_CORE_TXS_GONE
+ * (seqs: n bytes, u64le each). restore calls each for every one in the order of seq, and removes those it refuses. */
+int tfl_store_put_tx(
+    struct tfl_store *s, const struct tfl_core_tx *tx, const void *data, size_t len, struct tfl_error *err);
+int tfl_store_drop_txs(struct tfl_store *s, const uint8_t *seqs, size_t n, struct tfl_error *err);
+int tfl_store_restore_txs(struct tfl_store *s,
+    int (*each)(void *arg, const struct tfl_core_tx *tx, const void *data, size_t len), void *arg,
+    uint64_t *removed, struct tfl_error *err);
 
 /* Appends the bytes of a block; TFL_E_NOT_FOUND when it is not stored. Has the form of tfl_core_read_fn. */
 int tfl_store_read(void *store, const struct tfl_hash *id, struct tfl_buf *out, struct tfl_error *err);

@@ -35,10 +35,21 @@ static int read_get_blocks(struct tfl_wire_msg *m, struct tfl_reader *r, struct 
     return bad_end(r, "get_blocks", err);
 }
 
-static int read_blocks(struct tfl_wire_msg *m, struct tfl_reader *r, struct tfl_error *err)
+/* The items of a list, which ends the message. */
+static int read_items(
+    struct tfl_wire_msg *m, const struct tfl_reader *r, const char *what, struct tfl_error *err)
 {
     const uint8_t *bytes;
     size_t len;
+    m->body = *r;
+    struct tfl_wire_msg walk = *m;
+    while (tfl_wire_next_item(&walk, &bytes, &len))
+        ;
+    return bad_end(&walk.body, what, err);
+}
+
+static int read_blocks(struct tfl_wire_msg *m, struct tfl_reader *r, struct tfl_error *err)
+{
     tfl_read_into(r, m->target.b, sizeof m->target.b);
     uint64_t more = tfl_read_le(r, 1);
     m->more = more != 0;
@@ -46,11 +57,17 @@ static int read_blocks(struct tfl_wire_msg *m, struct tfl_reader *r, struct tfl_
     if (more > 1 || m->n > TFL_WIRE_BATCH_BLOCKS)
         return tfl_fail(err, TFL_E_INVALID, "an answer of %u blocks and flag %u: at most %d and 1 may be",
             m->n, (unsigned)more, TFL_WIRE_BATCH_BLOCKS);
-    m->body = *r;
-    struct tfl_wire_msg walk = *m;
-    while (tfl_wire_next_block(&walk, &bytes, &len))
-        ;
-    return bad_end(&walk.body, "blocks", err);
+    return read_items(m, r, "blocks", err);
+}
+
+static int read_txs(struct tfl_wire_msg *m, struct tfl_reader *r, struct tfl_error *err)
+{
+    m->cursor = tfl_read_le(r, 8);
+    m->n = (uint16_t)tfl_read_le(r, 2);
+    if (m->n > TFL_WIRE_BATCH_TXS)
+        return tfl_fail(
+            err, TFL_E_INVALID, "a list of %u transactions: at most %d may be", m->n, TFL_WIRE_BATCH_TXS);
+    return read_items(m, r, "txs", err);
 }
 
 int tfl_wire_decode(struct tfl_wire_msg *m, const void *data, size_t len, struct tfl_error *err)
@@ -75,12 +92,17 @@ int tfl_wire_decode(struct tfl_wire_msg *m, const void *data, size_t len, struct
         return read_get_blocks(m, &r, err);
     case TFL_WIRE_BLOCKS:
         return read_blocks(m, &r, err);
+    case TFL_WIRE_TXS:
+        return read_txs(m, &r, err);
+    case TFL_WIRE_GET_TXS:
+        m->cursor = tfl_read_le(&r, 8);
+        return bad_end(&r, "get_txs", err);
     default:
-        return tfl_fail(err, TFL_E_INVALID, "a message of kind %u: expected 1 to %d", kind, TFL_WIRE_BLOCKS);
+        return tfl_fail(err, TFL_E_INVALID, "a message of kind %u: expected 1 to %d", kind, TFL_WIRE_GET_TXS);
     }
 }
 
-bool tfl_wire_next_block(struct tfl_wire_msg *m, const uint8_t **data, size_t *len)
+bool tfl_wire_next_item(struct tfl_wire_msg *m, const uint8_t **data, size_t *len)
 {
     if (m->n == 0)
         return false;
@@ -152,8 +174,27 @@ struct tfl_bytes *tfl_wire_blocks(
     return finish(&b);
 }
 
-void tfl_wire_add_block(struct tfl_buf *blocks, const void *block, size_t len)
+struct tfl_bytes *tfl_wire_txs(uint64_t cursor, uint16_t n, const struct tfl_buf *txs)
 {
-    tfl_buf_add_le(blocks, len, 4);
-    tfl_buf_add(blocks, block, len);
+    TFL_BUF b = {0};
+    TFL_ASSERT(n <= TFL_WIRE_BATCH_TXS);
+    tfl_buf_add_le(&b, TFL_WIRE_TXS, 1);
+    tfl_buf_add_le(&b, cursor, 8);
+    tfl_buf_add_le(&b, n, 2);
+    tfl_buf_add(&b, txs->data, txs->len);
+    return finish(&b);
+}
+
+struct tfl_bytes *tfl_wire_get_txs(uint64_t cursor)
+{
+    TFL_BUF b = {0};
+    tfl_buf_add_le(&b, TFL_WIRE_GET_TXS, 1);
+    tfl_buf_add_le(&b, cursor, 8);
+    return finish(&b);
+}
+
+void tfl_wire_add_item(struct tfl_buf *items, const void *item, size_t len)
+{
+    tfl_buf_add_le(items, len, 4);
+    tfl_buf_add(items, item, len);
 }

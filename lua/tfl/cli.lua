@@ -61,7 +61,7 @@ end
 local function parser()
     local p = argparse("tfl", "tfl: scenarios for multi-node blockchain networks. `tfl FILE.lua` is `tfl run FILE.lua`.")
     p:add_help(false):help_max_width(96):command_target "command"
-    p:epilog "tfl help run, tfl help check: their options. tfl help env, exit, scenario: a screen each."
+    p:epilog "tfl help run, tfl help check: their options. tfl help env, exit, scenario, transactions: a screen each."
     local by_name = {}
     local function command(name, about)
         by_name[name] = p:command(name, about):add_help(false)
@@ -205,6 +205,11 @@ local function check(args)
             row("growth", "%.0f blocks expected, ≥ %d required, no gap of %d slots (%s)", liveness.expected,
                 liveness.required, liveness.stall_slots, duration.show(liveness.stall_slots * made.slot_seconds))
         end
+        if made.wallets then
+            row("wallets", "%d, each with %d in %d note%s", made.wallets.count, made.wallets.balance, made.wallets.notes_each,
+                made.wallets.notes_each == 1 and "" or "s")
+        end
+        if made.load then row("load", "%s", made.load:describe()) end
         local names = {}
         for i, expectation in ipairs(made.expectations) do names[i] = expectation.name end
         row("judged by", "%s", table.concat(names, ", "))

@@ -1,13 +1,15 @@
 --- `ctx`: what the hooks of workloads and expectations get. One for each hook's owner; the run is behind it.
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
+local pacer = require "tfl.core.pacer"
 local suggest = require "tfl.suggest"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
+local wallets = require "tfl.wallets"
 
 local Context = {}
 local later = {
-    wallet_accounts = true, telemetry = true, node_control = true, start_node = true, pace = true, partition = true,
+    telemetry = true, node_control = true, start_node = true, partition = true,
     isolate = true, link = true, heal = true,
 }
 local meta = {
@@ -35,7 +37,7 @@ local function looked(ctx) ctx.owner.looked = true end
 --- Methods that show nothing of the cluster by being called.
 local blind = { subscribe = true, base_url = true, name = true }
 local methods_later = {
-    client = { submit_transaction = 1, mempool = 1, dial_peer = 1 }, feed = { transaction = 1 },
+    client = { dial_peer = 1 }, feed = {},
 }
 
 --- Durations of a last table of options, as the engine takes them.
@@ -200,6 +202,39 @@ function Context:block_feed()
         }))
     end
     return self.block_feed_proxy
+end
+
+--- The accounts of scenario:wallets(n), in order: see tfl.wallets.
+---@return tfl.Wallet[]
+function Context:wallet_accounts() return wallets.of(self) end
+
+--- Arrivals at planned times, for a workload of the script's own: for i, late in ctx:pace{rate = 20} do … end. A slow round does not
+--- move the next one. Rates are per second; stages as of the load.
+---@param options {rate: number, duration: any, stages: table[]}
+---@return fun(): integer|nil, number next arrival's number, once it is due, and how late that is
+function Context:pace(options)
+    local plan = self.run.plan
+    options = errors.options("ctx:pace", options, "rate", "duration", "stages")
+    local stages
+    for i, stage in ipairs(options.stages or {}) do
+        stages = stages or {}
+        stages[i] = { duration.to_seconds(stage[1], plan, "ctx:pace, stages"), stage[2], stage[3] }
+    end
+    local seconds = options.duration and duration.to_seconds(options.duration, plan, "ctx:pace, duration")
+    local ok, made = pcall(pacer.new, { rate = options.rate, seconds = seconds, stages = stages })
+    if not ok then errors.usage("%s", type(made) == "table" and made.message or made) end
+    return made
+end
+
+--- The account of the load (transactions_with): {planned, sent, accepted, rejected, included, final, lost, latency = {accepted, included,
+--- final}, …}, times in seconds; with stages, one row for each after the run. So far while the window runs; nil before the load.
+---@return table|nil
+function Context:transactions()
+    local load = self.run.plan.load
+    if not load then errors.usage "ctx:transactions: the scenario sends none; add :transactions_with to it" end
+    local account = load:look(self.run)
+    if account and account.sent > 0 then looked(self) end
+    return account
 end
 
 ---@return number seconds the window lasts

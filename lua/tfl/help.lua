@@ -40,6 +40,36 @@ A scenario file:
     :expect_consensus_liveness()
     :build()
 
-Examples with comments: scenarios/liveness.lua, custom_expectation.lua, custom_workload.lua
+Examples with comments: scenarios/liveness.lua, transactions.lua, ramp.lua, conflicts.lua, custom_expectation.lua,
+custom_workload.lua. More: tfl help transactions
+]],
+    transactions = [[
+Transactions: accounts that sign, a load that is sent at planned times, and what must become of it.
+  tfl.scenario("mine")
+    :wallets(10, {balance = 1000000})          -- keys from the seed, notes in genesis
+    :transactions_with(function(x)
+      x:rate(5)                                -- for each block (every slot ÷ f); or one of
+                                               --   x:per_second(20)
+                                               --   x:stages{{"10s", 50}, {"20s", 50}}   ramps, transactions a second;
+                                               --   {"10s", 50, 50} is a step
+      x:kind("transfer")                       -- or "inscription"
+      x:targets("random")                      -- or "round_robin", or {0, "node-2"}
+      x:users(10)                              -- wallets that send (all)
+    end)
+    :expect_tx_inclusion{min_ratio = 1, within = "20s"}    -- comes with the load: all that was accepted is on the chain
+    :expect_inclusion_latency{p50 =, p95 =, p99 =}         -- from the intended time to the first canonical block
+    :expect_finality_latency{p95 = "30s"}                  -- to finality; the run waits for it
+    :expect_conservation() :expect_no_double_spend()       -- tfl replays the canonical chain
+
+The load is open: a slow answer moves no later transaction, and latencies count from the intended time. In scripts:
+  local a, b = table.unpack(ctx:wallet_accounts())
+  client:submit_transaction(a:transfer{to = b, amount = 5})         -- raises `rejected` when the node refuses it
+  client:submit_transaction(tfl.inscription{channel = "news", data = "hello"})
+  a:balance() · a:dropped(tx) takes back what tx spent · a:twin() signs with the same key and the same notes
+  client:mempool() · ctx:block_feed():transaction(hash) · ctx:transactions(), the account of the load
+  for i, late in ctx:pace{rate = 20} do … end                       -- arrivals of your own, 20 a second
+
+Codes: tx_lost (accepted, and not on the chain; the hashes are told), tx_rejected, tx_late, tx_twice, too_slow, not_conserved,
+invalid_transaction, double_spend; inconclusive: generator_lag (this host sent over 5 % late), no_sample, chain_stalled.
 ]],
 }

@@ -6,6 +6,7 @@ local json = require "tfl.core.json"
 local proc = require "tfl.core.proc"
 local scenario = require "tfl.scenario"
 local suggest = require "tfl.suggest"
+local wallets = require "tfl.wallets"
 
 local M = {}
 local usage = errors.usage
@@ -100,7 +101,7 @@ function M.check_params(context, file)
 end
 
 local later = {
-    script = "C", kind = "D", deployer = "D", inscription = "B",
+    script = "C", kind = "D", deployer = "D",
 }
 
 --- The table `tfl` of one file.
@@ -131,10 +132,14 @@ function M.api(context)
             if spec.timeout then spec.timeout = duration.to_seconds(spec.timeout) end
             return proc.exec(spec)
         end,
+        inscription = function(options)
+            if not context.signer then usage "tfl.inscription: it is signed by the run, so it belongs into a hook" end
+            return wallets.inscribe("tfl.inscription", context.signer, options)
+        end,
         workload = function(name, hooks) return scenario.workload(name, hooks) end,
         expectation = function(name, hooks) return scenario.expectation(name, hooks) end,
         scenario = function(name)
-            local made = scenario.new(name)
+            local made = scenario.new(name, context)
             context.scenarios[#context.scenarios + 1] = made
             return made
         end,

@@ -8,6 +8,8 @@ local safety = require "tfl.expectations.safety"
 local settle = require "tfl.settle"
 local sys = require "tfl.core.sys"
 local topology = require "tfl.topology"
+local tx_inclusion = require "tfl.expectations.tx_inclusion"
+local wallets = require "tfl.wallets"
 
 local M = {}
 
@@ -45,6 +47,20 @@ local function all_expectations(plan)
     return list, by
 end
 
+--- The load of the scenario with its wallets. Unless the scenario says otherwise, the load brings tx_inclusion.
+local function add_transactions(plan, scenario)
+    local load = scenario.load
+    if load then
+        load:prepare(plan, scenario.accounts)
+        load.expectations = { tx_inclusion.new() }
+        for _, expectation in ipairs(plan.expectations) do
+            if expectation.name == "tx_inclusion" then load.expectations = {} end
+        end
+        plan.load = load
+    end
+    wallets.plan(plan, scenario.accounts, load and load.plan)
+end
+
 ---@param scenario table from tfl.scenario
 ---@param options table {file, deployer, seed, nodes, duration, params, out}
 ---@return table plan raises usage and bad_config errors with the remedy
@@ -65,17 +81,19 @@ function M.build(scenario, options)
         expectations = scenario.expectations, workloads = scenario.workloads, duration_stated = stated and true or false,
         run_id = string.format("%s-%d-%08x", scenario.name, seed, sys.random()),
     }
-    plan.expectations, plan.brought_by = all_expectations(plan)
     if plan.window_slots < 1 then
         errors.usage("a run of %s is shorter than a slot (%s): say a longer one with -t",
             type(window) == "table" and "0 slots" or tostring(window), duration.show(plan.slot_seconds))
     end
+    add_transactions(plan, scenario)
+    plan.expectations, plan.brought_by = all_expectations(plan)
     plan.chain_id = plan.run_id
     plan.stakes = {}
     for i, node in ipairs(plan.nodes) do plan.stakes[i] = { key = node.leader_pub, stake = node.stake } end
     plan.expected_blocks = plan.window_slots * plan.f
     for _, expectation in ipairs(plan.expectations) do
-        if expectation.bounds then
+        if expectation.built_in and expectation.prepare then expectation:prepare(plan) end
+        if expectation.built_in and expectation.bounds then
             plan.liveness = expectation:bounds(plan)
             plan.expected_blocks = plan.liveness.expected
         end
@@ -89,6 +107,7 @@ function M.build(scenario, options)
             duration.show(finality))
     end
     local first_final = (plan.security_param + 1) / plan.f * plan.slot_seconds
+    plan.context = scenario.context
     plan.wall_seconds = slow * backend.genesis_delay_ms(#plan.nodes) / 1000 + math.max(window_seconds, first_final) + 1
     return plan
 end

@@ -14,6 +14,7 @@ local summary = require "tfl.summary"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 local topology = require "tfl.core.topology"
+local wallets = require "tfl.wallets"
 local wait = require "tfl.core.wait"
 
 --- A node that ends while less is free under the run's folder has died of that.
@@ -79,7 +80,7 @@ end
 
 --- The window ends now: the rest cannot change the verdict.
 function Run:end_capture(why)
-    if self.ended_early then return end
+    if self.ended_early or self.window_over then return end
     self.ended_early, self.ended_slot = why, self:current_slot()
     self.record:event("capture_ended", { reason = why, slot = self.ended_slot })
     self.capture_over:notify()
@@ -115,6 +116,7 @@ function Run:deploy()
     self.genesis_s = (self.genesis_ms - self.started_ms) / 1000
     plan.genesis_time_ms = self.genesis_ms
     plan.genesis_id = topology.genesis_id(plan)
+    wallets.fund(plan)
     self.record:set_genesis { genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms }
     self.record:write("plan.json", require("tfl.core.json").encode(summary.plan(plan), true))
     self:each_node(function(node) deployer:start(node) end)
@@ -282,6 +284,7 @@ function Run:teardown()
     self:phase "teardown"
     for _, owner in ipairs(self.owners) do Run.cancel_tasks(owner) end
     self.host:stop()
+    if self.plan.load then self.plan.load:take(self) end
     if self.feed then self.feed_figures = self:last_figures() self.feed:close() end
     for _, step in ipairs { function() self.deployer:cleanup() end, proc.guardian_bye } do
         local ok, err = pcall(step)
@@ -336,6 +339,7 @@ function M.run(plan, ui)
         scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out, keep = plan.keep,
     }
     run.dir = run.record:dir()
+    if plan.context then plan.context.signer = wallets.signer(plan) end
     local started, err = pcall(function()
         proc.guardian_start { run_id = plan.run_id, dir = run.dir }
         run.deployer = plan.backend.new { run_id = plan.run_id, dir = run.dir }

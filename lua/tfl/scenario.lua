@@ -4,6 +4,7 @@ local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local suggest = require "tfl.suggest"
 local topology = require "tfl.topology"
+local wallets = require "tfl.wallets"
 
 local M = {}
 local usage = errors.usage
@@ -86,9 +87,7 @@ local Scenario = {}
 
 --- Names of the builder that a later version brings, so that a script written for it is told so.
 local later = {
-    wallets = true, transactions_with = true, chaos_with = true, enable_node_control = true, expect_tx_inclusion = true,
-    expect_inclusion_latency = true, expect_finality_latency = true, expect_conservation = true,
-    expect_no_double_spend = true, expect_recovery = true, expect_height_convergence = true,
+    chaos_with = true, enable_node_control = true, expect_recovery = true, expect_height_convergence = true,
     expect_fork_resolution = true, expect_metric = true, expect_no_log = true,
 }
 
@@ -102,11 +101,13 @@ local meta = {
 }
 
 ---@param name string names the run folder and the report
+---@param context? table of the file it is in (tfl.init)
 ---@return table scenario
-function M.new(name)
+function M.new(name, context)
     check_name("tfl.scenario", name)
     return setmetatable({
         name = name, topology = topology.new(), workloads = {}, expectations = {}, duration = false, built = false,
+        accounts = false, load = false, context = context or false,
     }, meta)
 end
 
@@ -150,6 +151,52 @@ end
 ---@param options? {confidence: number, lag: integer, min_blocks: integer, stall_slots: integer}
 function Scenario:expect_consensus_liveness(options)
     return self:with_expectation(require("tfl.expectations.consensus_liveness").new(options))
+end
+
+--- Accounts that sign: n keys from the run's seed, each with `balance` (1,000,000, or what the load needs) at genesis.
+---@param n integer
+---@param options? {balance: integer}
+function Scenario:wallets(n, options)
+    self.accounts = wallets.wish(n, options)
+    return self
+end
+
+--- The load: fn gets its builder, see tfl.workloads.load_builder. It brings the expectation tx_inclusion.
+---@param fn fun(x: tfl.LoadBuilder)
+function Scenario:transactions_with(fn)
+    if self.load then
+        usage("scenario %s has two loads; give the first one stages, or write a workload with ctx:pace", self.name)
+    end
+    self.load = require("tfl.workloads.transactions").new(fn)
+    return self:with_workload(self.load)
+end
+
+--- Accepted transactions are on the canonical chain at the end. A scenario with a load has it anyway; here with other bounds.
+---@param options? {min_ratio: number, within: any}
+function Scenario:expect_tx_inclusion(options)
+    return self:with_expectation(require("tfl.expectations.tx_inclusion").new(options))
+end
+
+--- Bounds of the time from when a transaction is meant to be sent until it is first on the canonical chain.
+---@param options {p50: any, p95: any, p99: any} durations
+function Scenario:expect_inclusion_latency(options)
+    return self:with_expectation(require("tfl.expectations.tx_latency").new("included", options))
+end
+
+--- The same until it is final. The run waits for that.
+---@param options {p50: any, p95: any, p99: any} durations
+function Scenario:expect_finality_latency(options)
+    return self:with_expectation(require("tfl.expectations.tx_latency").new("final", options))
+end
+
+--- The sum of all notes is that of genesis, and every transaction is valid: tfl replays the canonical chain.
+function Scenario:expect_conservation()
+    return self:with_expectation(require("tfl.expectations.tx_ledger").new("conservation"))
+end
+
+--- No note is spent twice on the canonical chain: tfl replays it.
+function Scenario:expect_no_double_spend()
+    return self:with_expectation(require("tfl.expectations.tx_ledger").new("no_double_spend"))
 end
 
 --- Ends the description; loading a file does it for scenarios that were left open.

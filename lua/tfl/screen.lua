@@ -55,6 +55,7 @@ local function status(run, name)
                 figures.final_height, figures.forks)
         end
     end
+    parts[#parts + 1] = plan.load and plan.load:status()
     return table.concat(parts, "  ")
 end
 

@@ -11,12 +11,20 @@ local function slots_of(n, f)
     return mean + 6 * math.sqrt(mean / f) + 10
 end
 
+--- Seconds in which a healthy chain has all but surely grown by n blocks that every node has.
+---@param plan table
+---@param n integer
+---@return number
+function M.growth_seconds(plan, n)
+    return (slots_of(n, plan.f) + 2 * plan.delta + 2) * plan.slot_seconds
+end
+
 --- Seconds in which a healthy cluster has decided the window: forks end within k blocks, and k + 1 blocks bring the first
 --- final one, without which safety has no sample.
 ---@param plan table
 ---@return number
 function M.bound_seconds(plan)
-    return (slots_of(plan.security_param + 1, plan.f) + 2 * plan.delta + 2) * plan.slot_seconds
+    return M.growth_seconds(plan, plan.security_param + 1)
 end
 
 --- A live node whose tip stands while others grow has stopped following: waiting for it helps nobody.
@@ -42,8 +50,8 @@ local function settled(run, figures, s1)
     return only ~= nil and next(tips, only) == nil and run:current_slot() > s1 + 2 * (run.plan.delta + 1)
 end
 
----@param run table
-function M.wait(run)
+--- Until the chain has decided the window.
+local function chain(run)
     if run.ended_early == "stalled" then return end
     local s1 = run.ended_slot or run.s1
     local from, bound = task.now(), M.bound_seconds(run.plan)
@@ -54,6 +62,14 @@ function M.wait(run)
         wait.sleep(math.min(0.05, run.plan.slot_seconds / 2))
     until task.now() - from > bound
     run.record:event("settle_timeout", { seconds = task.now() - from })
+end
+
+--- The chain first, then the transactions that were sent.
+---@param run table
+function M.wait(run)
+    chain(run)
+    local load = run.plan.load
+    if load then load:settle(run, function() return stuck(run, run:figures(run.s0, run.ended_slot or run.s1)) end) end
 end
 
 return M

@@ -20,7 +20,8 @@ function M.plan(plan)
     return {
         scenario = plan.name, file = plan.file, deployer = plan.deployer, seed = plan.seed, run_id = plan.run_id,
         genesis_time_ms = plan.genesis_time_ms, genesis_id = plan.genesis_id, params = M.object(plan.params),
-        topology = plan.topology:data(), liveness = plan.liveness,
+        topology = plan.topology:data(), liveness = plan.liveness, wallets = plan.wallets,
+        transactions = plan.load and plan.load:data() or nil,
     }
 end
 
@@ -128,6 +129,7 @@ function M.finish(run)
         run_seconds = run.ended_early and math.max(0, run.ended_slot - run.s0) * plan.slot_seconds or nil,
         window_seconds = plan.window_slots * plan.slot_seconds, wall_seconds = task.now() - run.t0, phases = phases,
         blocks = blocks(run, figures), propagation_ms = figures and figures.propagation_ms or M.object {},
+        transactions = plan.load and plan.load:summary() or nil,
         expectations = judged, nodes_detail = nodes_detail(run, figures), host = run.host:summary(),
         problems = run.problems, error = problem and { code = problem.code, message = problem.message, node = problem.node }
             or json.null,

@@ -78,6 +78,27 @@ local function figures(e)
     return table.concat(parts, " · ")
 end
 
+--- "p50/p95/p99" in the unit of the last.
+local function triple(l)
+    if l.n == 0 then return "none" end
+    local unit, by = "ms", 1
+    if l.p99 >= 1000 then unit, by = "s", 1000 end
+    local fmt = l.p99 / by < 10 and "%.1f" or "%.0f"
+    return (fmt .. "/" .. fmt .. "/" .. fmt .. "%s"):format(l.p50 / by, l.p95 / by, l.p99 / by, unit)
+end
+
+--- Rows below tx_inclusion: how long transactions took, and how punctual they were sent.
+local function transactions(s, out, width)
+    local t = s.transactions
+    if not t or t.planned == 0 then return end
+    local l = t.latency_ms
+    out[#out + 1] = ("    %saccepted %s · included %s · final %s  (p50/p95/p99)"):format(pad("latency", width + 1), triple(l.accepted),
+        triple(l.included), triple(l.final))
+    local held = t.lag_ms.held > 0 and (" · %d waited for answers to others"):format(t.lag_ms.held) or ""
+    out[#out + 1] = ("    %slate by %s, %d of %d too late · signing %.0fµs each%s"):format(pad("generator", width + 1),
+        triple(t.lag_ms), t.lag_ms.late, t.planned, t.signing_us, held)
+end
+
 --- The summary as lines of text.
 ---@param s table summary
 ---@param colour boolean
@@ -98,6 +119,7 @@ function M.summary(s, colour)
         local message = e.message ~= "" and e.message or figures(e)
         out[#out + 1] = (string.format("  %s %s %s%s", paint(marks[e.verdict] or "?", e.verdict, colour),
             pad(M.clean(e.name), width + 1), code, indent(message, 6)):gsub("%s+$", ""))
+        if e.name == "tx_inclusion" then transactions(s, out, width) end
     end
     if s.verdict ~= "pass" then nodes(s, out) end
     out[#out + 1] = "    " .. pad("phases", width + 1) .. phases(s)

@@ -13,7 +13,7 @@ if [ "${1:-}" = --yes ]; then
     shift
 fi
 pattern=${1:-.}
-ensure_packages "$yes" run test
+ensure_packages "$yes" run test bench
 build release
 cd "$root"
 

@@ -35,11 +35,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             free(ids);
         if (tfl_reply_slots(json, &slots, &n, &err) == 0)
             free(slots);
-        if (tfl_reply_block(json, &asked, &block, &err) == 0 && block.slot >= TFL_SLOT_LIMIT)
-            abort();
+        if (tfl_reply_block(json, &asked, &block, &err) == 0) {
+            if (block.slot >= TFL_SLOT_LIMIT)
+                abort();
+            tfl_block_head_done(&block);
+        }
         if (tfl_reply_blocks(json, &blocks, &n, &err) == 0)
-            free(blocks);
-        tfl_reply_row(json, &row, &err);
+            tfl_reply_blocks_free(blocks, n);
+        if (tfl_reply_row(json, &row, &err) == 0)
+            tfl_block_head_done(&row.block);
     }
     json_object_put(json);
     tfl_json_in_done(&in);

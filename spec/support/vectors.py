@@ -3,8 +3,13 @@
 
 Independent of the C code: Blake2b is Python's hashlib, Ed25519 is written out below after RFC 8032, phi is computed
 with 60 decimal digits. Run it by hand after a change of a format (`vectors.py > …/vectors.h`) and look at the diff.
+
+`vectors.py --chain > spec/support/bad_chain.json` writes a chain of two blocks in the JSON of the API: genesis with the notes
+below, and a block with a good transaction and one of each kind that must not be there.
 """
 import hashlib
+import json
+import sys
 from decimal import Decimal, getcontext
 
 getcontext().prec = 60
@@ -160,9 +165,98 @@ out["GENESIS_TEXT"] = text.hex()
 out["GENESIS_ID"] = h("BLOCK_ID_V1", header(bytes(32), 0, genesis_root, bytes(32), bytes(entropy), bytes(128),
                                             bytes(32))).hex()
 out["GENESIS_ROOT"], out["GENESIS_ENTROPY"] = genesis_root.hex(), bytes(entropy).hex()
+
+
+def op_id(payload):
+    return h("OPERATION_ID_V1", payload)
+
+
+def note_id(op, index, value, pk):
+    i = bytearray(h("NOTE_ID_V1", op, le(index, 8), le(value, 8), pk))
+    i[31] &= 0x1F  # a little-endian field element below r of BN254
+    return bytes(i)
+
+
+# genesis with 300 notes: a transfer of 255 outputs, one of 45, the inscription
+notes = [(1000 + i, pub if i % 3 == 0 else fill(8)) for i in range(300)]
+gifts = [transfer([], notes[:255]), transfer([], notes[255:])]
+stone = inscribe(bytes(32), text, bytes(32), bytes(32))
+notes_root = h("MANTLE_TXHASH_V1", tx_bytes([(0, gifts[0]), (0, gifts[1]), (17, stone)]))
+out["NOTES_ROOT"] = notes_root.hex()
+out["NOTES_GENESIS_ID"] = h("BLOCK_ID_V1", header(bytes(32), 0, notes_root, bytes(32), bytes(entropy), bytes(128),
+                                                  bytes(32))).hex()
+for i in (0, 3, 254, 255, 299):
+    out["NOTE_%d" % i] = note_id(op_id(gifts[i // 255]), i % 255, *notes[i]).hex()
+
+# three operations: two transfers of the seed's notes 0, 3 and 255, and an inscription, all signed by it
+pay1 = transfer([bytes.fromhex(out["NOTE_0"]), bytes.fromhex(out["NOTE_3"])], [(1, fill(3)), (2002, pub)])
+pay2 = transfer([bytes.fromhex(out["NOTE_255"])], [(1255, fill(4))])
+tx3 = tx_bytes([(0, pay1), (17, said), (0, pay2)])
+tx3_hash = h("MANTLE_TXHASH_V1", tx3)
+tx3_sig = sign(seed, tx3_hash)
+out["TX3"], out["TX3_HASH"], out["TX3_SIG"] = (tx3 + 3 * tx3_sig).hex(), tx3_hash.hex(), tx3_sig.hex()
+out["TX3_OP_ID"] = op_id(pay1).hex()
+out["TX3_NOTE_PAID"] = note_id(op_id(pay1), 0, 1, fill(3)).hex()
+out["TX3_NOTE_CHANGE"] = note_id(op_id(pay1), 1, 2002, pub).hex()
+out["TX3_NOTE_2"] = note_id(op_id(pay2), 0, 1255, fill(4)).hex()
+out["TX3_JSON"] = json.dumps({"mantle_tx": {"ops": [
+    {"opcode": 0, "payload": {"inputs": [out["NOTE_0"], out["NOTE_3"]], "outputs": [
+        {"value": 1, "pk": fill(3).hex()}, {"value": 2002, "pk": pub.hex()}]}},
+    {"opcode": 17, "payload": {"channel_id": fill(5).hex(), "inscription": b"hello".hex(), "parent": bytes(32).hex(),
+                               "signer": pub.hex()}},
+    {"opcode": 0, "payload": {"inputs": [out["NOTE_255"]], "outputs": [{"value": 1255, "pk": fill(4).hex()}]}}]},
+    "ops_proofs": [{"Ed25519Sig": tx3_sig.hex()}] * 3}, separators=(",", ":")).replace('"', '\\"')
+out["FRESH_CHANNEL_7"] = h("TFL_CHANNEL_V1", pub, le(7, 8)).hex()
+wallet_seed = h("TFL_SEED_V1", le(42, 8), b"wallet/3")
+out["WALLET_42_3"] = public(wallet_seed).hex()
 out["THRESHOLD_05_1_3"] = threshold("0.5", 1, 3)
 out["THRESHOLD_09_1_100"] = threshold("0.9", 1, 100)
 out["THRESHOLD_005_7_10"] = threshold("0.05", 7, 10)
+
+
+
+def op_json(code, payload):
+    if code == 17:
+        n = int.from_bytes(payload[32:36], "little")
+        return {"opcode": 17, "payload": {"channel_id": payload[:32].hex(), "inscription": payload[36:36 + n].hex(),
+                                          "parent": payload[36 + n:68 + n].hex(), "signer": payload[68 + n:].hex()}}
+    n = payload[0]
+    ins = [payload[1 + 32 * i:33 + 32 * i].hex() for i in range(n)]
+    rest = payload[2 + 32 * n:]
+    outs = [{"value": int.from_bytes(rest[40 * i:40 * i + 8], "little"), "pk": rest[40 * i + 8:40 * i + 40].hex()}
+            for i in range(len(rest) // 40)]
+    return {"opcode": 0, "payload": {"inputs": ins, "outputs": outs}}
+
+
+def tx_json(ops, sig=None):
+    tx_hash = h("MANTLE_TXHASH_V1", tx_bytes(ops))
+    sig = sig or sign(seed, tx_hash)
+    return tx_hash, {"mantle_tx": {"hash": tx_hash.hex(), "ops": [op_json(*op) for op in ops]},
+                     "ops_proofs": [{"Ed25519Sig": sig.hex()} for _ in ops]}
+
+
+def block_json(parent, slot, entropy_bytes, txs):
+    txs_root = merkle([tx_hash for tx_hash, _ in txs])
+    parts = (parent, slot, txs_root, bytes(32), entropy_bytes, bytes(128), bytes(32))
+    return {"header": {"id": h("BLOCK_ID_V1", header(*parts)).hex(), "parent_block": parent.hex(), "slot": slot,
+                       "block_root": txs_root.hex(), "proof_of_leadership": {
+                           "proof": bytes(128).hex(), "entropy_contribution": entropy_bytes.hex(),
+                           "leader_key": bytes(32).hex(), "voucher_cm": bytes(32).hex()}},
+            "transactions": [tx for _, tx in txs]}
+
+
+def pay(note, value, to, sig=None):
+    return tx_json([(0, transfer([bytes.fromhex(out[note])], [(value, to)]))], sig)
+
+
+if "--chain" in sys.argv:
+    first = block_json(bytes(32), 0, bytes(entropy), [tx_json([(0, gifts[0]), (0, gifts[1]), (17, stone)], bytes(64))])
+    assert first["header"]["id"] == out["NOTES_GENESIS_ID"]
+    second = block_json(bytes.fromhex(out["NOTES_GENESIS_ID"]), 3, bytes(32), [
+        pay("NOTE_0", 1000, fill(3)), pay("NOTE_0", 1000, fill(4)), pay("NOTE_3", 5000, pub),
+        pay("TX3_HASH", 1, pub), pay("NOTE_255", 1255, pub, bytes(64))])
+    print(json.dumps([first, second], separators=(",", ":")))
+    sys.exit(0)
 
 print("/* Made by spec/support/vectors.py, do not edit. */")
 print("/* clang-format off */")

@@ -51,6 +51,7 @@ local function cluster(self)
         self.cluster = plan.kind.deployment {
             chain_id = plan.chain_id, genesis_time_ms = plan.genesis_time_ms, nonce = plan.nonce, slot_ms = plan.slot_ms,
             security_param = plan.security_param, active_slot_ratio = plan.f_ratio, stakes = plan.stakes,
+            notes = plan.notes,
         }
     end
     return self.cluster

@@ -27,6 +27,7 @@ local reference = { name = "reference", dialect = "reference" }
 ---@field security_param integer
 ---@field active_slot_ratio {numerator:integer, denominator:integer}
 ---@field stakes {key:string, stake:integer}[]
+---@field notes? {value:integer, pk:string}[] the first notes of the ledger
 
 --- Durations of the node's files: seconds, a dot, nine digits of nanoseconds (the real node reads '1.5' as 1 s and 5 ns).
 ---@param ms integer
@@ -74,6 +75,13 @@ function reference.deployment_config(cluster)
     for i, s in ipairs(cluster.stakes) do
         stakes[i] = ordered({ key = s.key, stake = s.stake }, "key", "stake")
     end
+    local notes
+    if cluster.notes and #cluster.notes > 0 then
+        notes = {}
+        for i, note in ipairs(cluster.notes) do
+            notes[i] = ordered({ value = note.value, pk = note.pk }, "value", "pk")
+        end
+    end
     return ordered({
         chain_id = cluster.chain_id,
         cryptarchia = ordered({
@@ -85,7 +93,8 @@ function reference.deployment_config(cluster)
             nonce = cluster.nonce,
             genesis_time_unix_ms = cluster.genesis_time_ms,
             stakes = stakes,
-        }, "security_param", "slot_activation_coeff", "nonce", "genesis_time_unix_ms", "stakes"),
+            notes = notes,
+        }, "security_param", "slot_activation_coeff", "nonce", "genesis_time_unix_ms", "stakes", "notes"),
         time = { slot_duration = reference.file_duration(cluster.slot_ms) },
     }, "chain_id", "cryptarchia", "time")
 end

@@ -189,11 +189,16 @@ static void blocks_are_read(void **state)
     struct tfl_block_head block;
     struct tfl_hash asked;
     memset(&asked, 0xaa, sizeof asked);
-    struct json_object *json = parse_in(
-        "{\"header\":{\"id\":\"" A "\",\"parent_block\":\"" B "\",\"slot\":9},\"transactions\":[{},{}]}", 99);
+    struct json_object *json =
+        parse_in("{\"header\":{\"id\":\"" A "\",\"parent_block\":\"" B
+                 "\",\"slot\":9},\"transactions\":[{},{\"mantle_tx\":{\"hash\":\"" C "\"}}]}",
+            99);
     assert_int_equal(tfl_reply_block(json, &asked, &block, &err), 0);
     assert_int_equal(block.n_txs, 2);
     assert_int_equal(block.slot, 9);
+    assert_true(tfl_hash_is_zero(&block.txs[0])); /* the node does not tell */
+    assert_int_equal(block.txs[1].b[31], 0xcc);
+    tfl_block_head_done(&block);
     asked.b[0] = 1;
     assert_int_equal(tfl_reply_block(json, &asked, &block, &err), -1);
     assert_non_null(strstr(err.msg, "the id that was asked for"));
@@ -201,7 +206,14 @@ static void blocks_are_read(void **state)
     json = parse_in("{\"header\":{\"parent_block\":\"" B "\",\"slot\":9},\"transactions\":[]}", 99);
     assert_int_equal(tfl_reply_block(json, &asked, &block, &err), 0); /* the older form has no id */
     assert_int_equal(block.id.b[0], 1);
+    assert_null(block.txs);
     assert_int_equal(tfl_reply_block(json, NULL, &block, &err), -1);
+    json_object_put(json);
+    json = parse_in("{\"header\":{\"parent_block\":\"" B
+                    "\",\"slot\":9},\"transactions\":[{},{\"mantle_tx\":{\"hash\":\"ab\"}}]}",
+        99);
+    assert_int_equal(tfl_reply_block(json, &asked, &block, &err), -1);
+    assert_non_null(strstr(err.msg, "transactions[1].mantle_tx.hash: expected 64 hex digits, saw \"ab\""));
     json_object_put(json);
 }
 

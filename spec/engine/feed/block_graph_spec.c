@@ -214,6 +214,52 @@ static void genesis_is_found_out(void **state)
 }
 
 #define SPEC(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+static void told_txs(int node, unsigned n, unsigned parent, const unsigned *txs, uint32_t n_txs)
+{
+    struct tfl_hash hashes[4];
+    struct tfl_block_head h = head(n, parent, n);
+    for (uint32_t i = 0; i < n_txs; i++)
+        hashes[i] = id(1000 + txs[i]);
+    h.txs = hashes;
+    h.n_txs = n_txs;
+    tfl_graph_block(g, node, &h, true, now());
+}
+
+static void blocks_keep_the_hashes_of_their_transactions(void **state)
+{
+    const struct tfl_gblock *found[2];
+    struct tfl_hash hash = id(1007), other = id(1008), none = id(1009);
+    (void)state;
+    told_txs(0, 1, 0, (unsigned[]){7, 8}, 2);
+    told_txs(1, 1, 0, (unsigned[]){9}, 1); /* an id is bound to its transactions: the first word counts */
+    told_txs(0, 2, 0, (unsigned[]){7}, 1);
+    told_txs(0, 13, 12, (unsigned[]){8}, 1); /* not linked: its block may never come to be */
+    assert_int_equal(tfl_graph_find_tx(g, &hash, found, 2), 2);
+    assert_true(found[0] == find(1) && found[1] == find(2));
+    assert_int_equal(tfl_graph_find_tx(g, &hash, found, 1), 2);
+    assert_int_equal(tfl_graph_find_tx(g, &other, found, 2), 1);
+    assert_int_equal(tfl_graph_find_tx(g, &none, found, 2), 0);
+    assert_memory_equal(&find(1)->txs[1], &other, sizeof other);
+    struct tfl_graph_counts c;
+    tfl_graph_count(g, &c);
+    assert_int_equal(c.txs, 4);
+}
+
+static void the_head_is_the_highest_living_tip(void **state)
+{
+    (void)state;
+    assert_null(tfl_graph_head(g));
+    row(0, 1, 0, 1, 0);
+    row(1, 2, 0, 2, 0);
+    assert_ptr_equal(tfl_graph_head(g), find(1)); /* of equals the first node's */
+    row(1, 3, 2, 3, 0);
+    assert_ptr_equal(tfl_graph_head(g), find(3));
+    tfl_graph_stale(g, 1, now());
+    assert_ptr_equal(tfl_graph_head(g), find(1));
+    tfl_graph_stale(g, 0, now());
+    assert_ptr_equal(tfl_graph_head(g), find(3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +275,8 @@ int main(void)
         SPEC(broken_links_are_found),
         SPEC(a_circle_hangs_nobody),
         SPEC(genesis_is_found_out),
+        SPEC(blocks_keep_the_hashes_of_their_transactions),
+        SPEC(the_head_is_the_highest_living_tip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,6 +146,26 @@ static void test_ten_thousand_blocks_take_little_memory(void **state)
     tfl_index_done(&ix);
 }
 
+static void test_what_is_condemned_is_never_built_on(void **state)
+{
+    struct tfl_index ix;
+    struct tfl_hash ids[8];
+    uint32_t reorg;
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        ids[i] = (struct tfl_hash){{(uint8_t)(i + 1)}};
+    tfl_index_init(&ix, &ids[0], 5);
+    /* 0 - 1 - 2 is the chain, 0 - 3 - 4 and 0 - 5 are forks */
+    static const uint32_t parents[] = {0, 0, 1, 0, 3, 0};
+    for (uint32_t i = 1; i < 6; i++)
+        assert_int_equal(tfl_index_add(&ix, &ids[i], parents[i], 10 * i, &reorg), i);
+    assert_true(ix.tip == 2 && tfl_index_leads(&ix, 4) && !tfl_index_leads(&ix, 5));
+    tfl_index_condemn(&ix, 3);
+    assert_true(!tfl_index_open(&ix, 3) && !tfl_index_open(&ix, 4) && tfl_index_open(&ix, 5));
+    assert_true(tfl_index_open(&ix, 2) && ix.tip == 2 && ix.entries[4].height == 2);
+    tfl_index_done(&ix);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_heights_of_slots),
         cmocka_unit_test(test_locator_goes_back_to_genesis_in_few_steps),
         cmocka_unit_test(test_ten_thousand_blocks_take_little_memory),
+        cmocka_unit_test(test_what_is_condemned_is_never_built_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,23 @@ static void all_values_are_read(void **state)
     tfl_node_config_done(&c);
 }
 
+static void notes_are_read(void **state)
+{
+    struct files *f = *state;
+    struct tfl_node_config c = {0};
+    struct tfl_error err = {0};
+    TFL_FREE char *text = edited(deployment_yaml,
+        "time:", "  notes: [{value: 18446744073709551614, pk: " HEX "}, {value: 1, pk: " HEX "}]\ntime:");
+    write_files(f, user_yaml, text);
+    if (tfl_node_config_read(&c, f->user, f->deployment, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(c.genesis.n_notes, 2);
+    assert_true(c.genesis.notes[0].value == UINT64_MAX - 1);
+    assert_int_equal(c.genesis.notes[1].value, 1);
+    assert_int_equal(c.genesis.notes[1].pk[31], 7);
+    tfl_node_config_done(&c);
+}
+
 static void what_is_optional_may_be_away(void **state)
 {
     struct files *f = *state;
@@ -205,6 +222,12 @@ static void bad_deployment_files_are_refused(void **state)
         {"stake: 100000", "stake: 0", 3, "cryptarchia"},
         {"  stakes:\n  - {key: '" PUB_A "', stake: 100000}\n  - {key: '" PUB_B "', stake: 0}", "  stakes: []",
             7, "stakes|1 to 4096"},
+        {"time:", "  notes: 7\ntime:", 10, "notes|at most 16384"},
+        {"time:", "  notes: [{value: 1}]\ntime:", 10, "notes|{value: NUMBER, pk: PUBLIC KEY}"},
+        {"time:", "  notes: [{value: 0, pk: " HEX "}]\ntime:", 10, "notes.value|from 1"},
+        {"time:", "  notes: [{value: 1, pk: 12}]\ntime:", 10, "notes.pk|64 hex digits"},
+        {"time:", "  notes: [{value: 18446744073709551615, pk: " HEX "}, {value: 1, pk: " HEX "}]\ntime:", 3,
+            "cryptarchia|64 bits"},
         {"'0.200000000'", "'0.2'", 10, "slot_duration|S.NNNNNNNNN|\"0.2\""},
         {"'0.200000000'", "{secs: 1, nanos: 0}", 10, "slot_duration|S.NNNNNNNNN"},
         {"'0.200000000'", "'0.049000000'", 10, "slot_duration|50"},
@@ -272,6 +295,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_values_are_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(notes_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_optional_may_be_away, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_user_files_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_deployment_files_are_refused, setup, teardown),

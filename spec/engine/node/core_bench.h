@@ -8,7 +8,8 @@
 
 /* What came out of the last inputs. */
 struct seen {
-    size_t n_blocks, n_finals, n_drops, n_sends;
+    size_t n_blocks, n_finals, n_drops, n_sends; /* but get_txs, which have their own count */
+    size_t n_get_txs;
     uint64_t dropped;
     char reason[256];
     struct tfl_bytes *sent[64]; /* the first ones, and to whom */
@@ -33,7 +34,10 @@ static inline void drain(struct bench *b)
 {
     struct tfl_core_effect e;
     while (tfl_core_next(b->core, &e)) {
-        if (e.type == TFL_CORE_SEND) {
+        net_store_follow(&b->net.nodes[0].store, &e);
+        if (e.type == TFL_CORE_SEND && e.bytes->data[0] == TFL_WIRE_GET_TXS) {
+            b->seen.n_get_txs++;
+        } else if (e.type == TFL_CORE_SEND) {
             if (b->seen.n_sends < TFL_LEN(b->seen.sent)) {
                 b->seen.sent[b->seen.n_sends] = tfl_bytes_ref(e.bytes);
                 b->seen.to[b->seen.n_sends] = e.peer;

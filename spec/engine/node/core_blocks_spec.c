@@ -93,7 +93,7 @@ static void test_bad_blocks_of_every_sort_are_refused_and_their_sender_dropped(v
             tfl_block_encode(&bytes, &x);
             if (in_answer) {
                 message(&b, 2, tfl_wire_ping(&x.id, 9)); /* makes the core ask peer 2 */
-                tfl_wire_add_block(&blocks, bytes.data, bytes.len);
+                tfl_wire_add_item(&blocks, bytes.data, bytes.len);
                 message(&b, 2, tfl_wire_blocks(&x.id, false, 1, &blocks));
             } else {
                 message(&b, 2, tfl_wire_block(bytes.data, bytes.len));

@@ -4,6 +4,7 @@
 #define SPEC_NODE_CORE_NET_H
 
 #include "base/rng.h"
+#include "core_accounts.h"
 #include "core_store.h"
 
 #define NET_NODES_MAX 8
@@ -42,6 +43,7 @@ struct net {
     uint64_t next_handle, next_seq;
     struct tfl_rng rng;
     struct tfl_stake stakes[NET_NODES_MAX];
+    struct accounts accounts;
     uint64_t n_drops, n_gossip; /* DROP effects; sent messages with a new block */
 };
 
@@ -109,6 +111,7 @@ static inline void net_drain(struct net *net, int i)
     while (tfl_core_next(node->core, &e)) {
         int side;
         net_digest(&node->digest, &e);
+        net_store_follow(&node->store, &e);
         if (e.type == TFL_CORE_SEND) {
             net->n_gossip += e.bytes->data[0] == TFL_WIRE_BLOCK;
             net_send(net, e.peer, e.bytes);
@@ -148,6 +151,7 @@ static inline void net_init(struct net *net, int n, uint64_t seed, double f, uin
         .n = n, .now = (int64_t)NET_GENESIS_MS * NET_MS - 1000 * NET_MS, .delay_max_ns = 30 * NET_MS};
     net->next_handle = 1;
     tfl_rng_init(&net->rng, seed, "net");
+    accounts_init(&net->accounts);
     for (int i = 0; i < n; i++) {
         struct tfl_core_params *p = &net->nodes[i].params;
         uint8_t bytes[32];
@@ -165,6 +169,8 @@ static inline void net_init(struct net *net, int n, uint64_t seed, double f, uin
         tfl_seed_bytes(p->genesis.nonce, seed, "nonce");
         p->genesis.stakes = net->stakes;
         p->genesis.n_stakes = (uint32_t)n;
+        p->genesis.notes = net->accounts.notes;
+        p->genesis.n_notes = ACCOUNTS * NOTES;
     }
 }
 
@@ -188,6 +194,10 @@ static inline void net_boot(struct net *net, int i)
     for (size_t b = 0; b < node->store.n; b++)
         assert_int_equal(
             tfl_core_restore(node->core, node->store.blocks[b]->data, node->store.blocks[b]->len, &err), 0);
+    for (size_t t = 0; t < node->store.n_txs; t++)
+        assert_int_equal(tfl_core_restore_tx(node->core, &node->store.txs[t].tx,
+                             node->store.txs[t].bytes->data, node->store.txs[t].bytes->len, &err),
+            0);
     tfl_core_start(node->core, net->now);
     net_drain(net, i);
     for (int l = 0; l < net->n_links; l++) {
@@ -351,40 +361,6 @@ static inline void net_settle(struct net *net)
     assert_true(net_same_tip(net));
 }
 
-/* The longest final prefix is the same for all. */
-static inline void net_assert_safe(const struct net *net)
-{
-    for (int i = 1; i < net->n; i++) {
-        for (uint64_t h = 0; h < net->nodes[0].n_finals && h < net->nodes[i].n_finals; h++)
-            assert_true(tfl_hash_eq(&net->nodes[0].finals[h], &net->nodes[i].finals[h]));
-    }
-}
-
-/* Every stored block is there once; the main chain links, rises in slots and is readable from genesis to the tip. */
-static inline void net_assert_chain(const struct net *net, int i)
-{
-    const struct tfl_core *core = net->nodes[i].core;
-    struct tfl_core_info info = net_info(net, i);
-    struct tfl_core_header before = {0}, h;
-    assert_true(info.n_blocks == net->nodes[i].store.n + 1);
-    for (uint64_t height = 0; height <= info.height; height++) {
-        TFL_BUF bytes = {0};
-        TFL_BLOCK b = {0};
-        struct tfl_error err;
-        assert_true(tfl_core_at_height(core, height, &h));
-        assert_true(h.canonical && h.height == height && h.final == (height <= info.lib_height));
-        assert_true(tfl_hash_eq(&h.parent, &before.id) && (height == 0 || h.slot > before.slot));
-        assert_int_equal(tfl_core_read(core, &h.id, &bytes, &err), 0);
-        assert_int_equal(tfl_block_decode(&b, bytes.data, bytes.len, &err), 0);
-        assert_true(
-            tfl_hash_eq(&b.id, &h.id) && tfl_hash_eq(&b.header.parent, &h.parent) && b.header.slot == h.slot);
-        assert_true(tfl_core_height_at_slot(core, h.slot) == height);
-        before = h;
-    }
-    assert_true(tfl_hash_eq(&before.id, &info.tip));
-    assert_false(tfl_core_at_height(core, info.height + 1, &h));
-}
-
 static inline void net_done(struct net *net)
 {
     for (int i = 0; i < net->n; i++) {
@@ -396,5 +372,7 @@ static inline void net_done(struct net *net)
         tfl_bytes_unref(net->queue[m].bytes);
     free(net->queue);
 }
+
+#include "core_asserts.h"
 
 #endif

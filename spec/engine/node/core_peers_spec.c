@@ -38,7 +38,7 @@ static void test_handshake_is_judged(void **state)
     } cases[] = {{tfl_wire_hello(&other, node, &other, 0), "another chain"},
         {tfl_wire_hello(&g, b.net.nodes[0].params.node, &g, 0), "this node itself"},
         {tfl_wire_ping(&g, 0), "before its hello"}, {tfl_bytes_new("\x01\x07\x00", 3), "protocol version 7"},
-        {tfl_bytes_new("\x01\x01\x00", 3), "too early"}};
+        {tfl_bytes_new("\x01\x02\x00", 3), "too early"}};
     for (size_t i = 0; i < TFL_LEN(cases); i++) {
         tfl_core_peer_up(b.core, b.now, i + 10, true);
         drain(&b);

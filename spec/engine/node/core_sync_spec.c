@@ -27,7 +27,7 @@ static void test_orphan_is_kept_its_ancestors_asked_for_and_all_of_it_adopted(vo
     for (int i = 0; i < 2; i++) {
         tfl_buf_clear(&one);
         tfl_block_encode(&one, &chain[i]);
-        tfl_wire_add_block(&blocks, one.data, one.len);
+        tfl_wire_add_item(&blocks, one.data, one.len);
     }
     message(&b, 1, tfl_wire_blocks(&chain[1].id, false, 2, &blocks));
     struct tfl_core_info i = info(&b);
@@ -80,7 +80,7 @@ static void test_requests_are_answered_in_batches_parents_first(void **state)
     assert_true(answer_of(&b, &m) == 0 && !m.more);
     message(&b, 1, tfl_wire_get_blocks(&tip, &nowhere, 1)); /* no common block told: from genesis on */
     assert_true(answer_of(&b, &m) == TFL_WIRE_BATCH_BLOCKS && m.more);
-    for (uint64_t height = 1; tfl_wire_next_block(&m, &data, &len); height++) {
+    for (uint64_t height = 1; tfl_wire_next_item(&m, &data, &len); height++) {
         struct tfl_hash id;
         assert_true(tfl_block_peek_id(&id, data, len) && tfl_core_at_height(b.core, height, &h));
         assert_true(tfl_hash_eq(&id, &h.id));
@@ -101,19 +101,18 @@ static struct tfl_block big_block(
     const struct bench *b, const struct tfl_hash *parent, uint64_t slot, uint32_t size)
 {
     struct tfl_block x = forge(b, 1, parent, slot);
+    struct tfl_hash channel = {{(uint8_t)slot, (uint8_t)(slot >> 8)}};
+    TFL_FREE uint8_t *data = tfl_alloc(size);
     x.n_txs = 1;
     x.txs = tfl_alloc(sizeof *x.txs);
-    x.txs[0] = (struct tfl_tx){.ops = tfl_alloc(sizeof *x.txs[0].ops), .n_ops = 1};
-    x.txs[0].ops[0].code = TFL_OP_INSCRIBE;
-    x.txs[0].ops[0].inscribe.data = tfl_alloc(size);
-    x.txs[0].ops[0].inscribe.len = size;
+    tfl_inscription(&x.txs[0], NULL, &b->net.nodes[1].params.leader, &channel, NULL, data, size);
     tfl_block_seal(&x, &b->net.nodes[1].params.leader);
     return x;
 }
 
 static void test_batches_are_bounded_in_bytes_but_one_block_always_fits(void **state)
 {
-    const uint32_t sizes[] = {100 << 10, 100 << 10, 100 << 10, (1 << 20) - 600};
+    const uint32_t sizes[] = {100 << 10, 100 << 10, 100 << 10, (1 << 20) - 1300};
     struct bench b;
     struct tfl_wire_msg m;
     struct tfl_hash at, locator;
@@ -135,7 +134,7 @@ static void test_batches_are_bounded_in_bytes_but_one_block_always_fits(void **s
     assert_true(tfl_core_at_height(b.core, 3, &h));
     locator = h.id;
     message(&b, 1, tfl_wire_get_blocks(&at, &locator, 1));
-    assert_true(answer_of(&b, &m) == 1 && !m.more && b.seen.sent[0]->len > (1 << 20) - 600);
+    assert_true(answer_of(&b, &m) == 1 && !m.more && b.seen.sent[0]->len > (1 << 20) - 1300);
     done(&b);
 }
 
@@ -149,7 +148,7 @@ static void test_answers_nobody_asked_for_are_ignored_and_broken_ones_drop_the_p
     up(&b, 1);
     TFL_BLOCK loose = forge(&b, 1, &nowhere, slot_of(&b, 1, 0, false));
     tfl_block_encode(&one, &loose);
-    tfl_wire_add_block(&blocks, one.data, one.len);
+    tfl_wire_add_item(&blocks, one.data, one.len);
     message(&b, 1, tfl_wire_blocks(&head, false, 1, &blocks));
     assert_true(b.seen.n_drops == 0 && info(&b).n_orphans == 0);
     message(&b, 1, tfl_wire_ping(&head, 7)); /* now it is asked for head */
@@ -210,7 +209,7 @@ static struct tfl_bytes *answer(
     for (uint16_t i = 0; i < n; i++) {
         tfl_buf_clear(&one);
         tfl_block_encode(&one, &chain[i]);
-        tfl_wire_add_block(&blocks, one.data, one.len);
+        tfl_wire_add_item(&blocks, one.data, one.len);
     }
     return tfl_wire_blocks(target, more, n, &blocks);
 }
@@ -272,7 +271,7 @@ static void test_asker_on_a_fork_is_answered_from_where_it_left(void **state)
     assert_true(info(&b).n_blocks == 7);
     const struct tfl_hash locator[] = {fork[1].id, fork[0].id, chain[0].id};
     message(&b, 1, tfl_wire_get_blocks(&chain[3].id, locator, 3));
-    assert_true(answer_of(&b, &m) == 3 && tfl_wire_next_block(&m, &data, &len));
+    assert_true(answer_of(&b, &m) == 3 && tfl_wire_next_item(&m, &data, &len));
     assert_true(tfl_block_peek_id(&first, data, len) && tfl_hash_eq(&first, &chain[1].id));
     message(&b, 1, tfl_wire_get_blocks(&fork[1].id, &chain[3].id, 1)); /* a fork may be the target, too */
     assert_true(answer_of(&b, &m) == 3 && !m.more);
