@@ -203,14 +203,13 @@ static void answered(struct tfl_op *op)
     o->http = NULL;
     /* no page of late slots: the node does not count them */
     bool no_page = o->question == TFL_ASK_SLOTS && (o->status == 404 || o->status == 405);
-    if (o->question == TFL_ASK_RAW || no_page) {
-        tfl_op_succeed(&o->op);
-    } else if (ask_the_older_way(o)) {
+    bool as_it_is = o->question == TFL_ASK_RAW || no_page;
+    if (!as_it_is && ask_the_older_way(o))
         return;
-    } else if (check_status(o, &err)) {
+    if (!as_it_is && check_status(o, &err)) {
         end(o, -1, &err);
-    } else if (o->question == TFL_ASK_SUBMIT) {
-        tfl_op_succeed(&o->op); /* null, or whatever else a node says with a 200 */
+    } else if (as_it_is || o->question == TFL_ASK_SUBMIT) {
+        tfl_op_succeed(&o->op); /* submit: null, or whatever else a node says with a 200 */
     } else {
         if (o->question == TFL_ASK_BLOCK)
             o->client->block_by_post = o->posted;

@@ -14,7 +14,7 @@ static size_t way_up(struct tfl_follow *f, const struct tfl_gblock *from, const 
     size_t n = (size_t)(to->height - from->height), i = n;
     if (n > f->cap_path) {
         f->cap_path = 2 * n;
-        f->path = tfl_realloc(f->path, f->cap_path * sizeof *f->path);
+        f->path = tfl_realloc(f->path, f->cap_path * sizeof(const struct tfl_gblock *));
     }
     for (const struct tfl_gblock *b = to; b != from; b = b->parent)
         f->path[--i] = b;
