@@ -111,6 +111,7 @@ uint64_t tfl_tracker_plan(
     uint64_t i = t->n;
     TFL_ASSERT(i < UINT32_MAX - 1);
     if (i / CHUNK == t->n_chunks) {
+        // NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers it is
         t->chunks = tfl_realloc(t->chunks, (t->n_chunks + 1) * sizeof *t->chunks);
         t->chunks[t->n_chunks++] = tfl_alloc(CHUNK * sizeof(struct tfl_tx_record));
     }
@@ -281,6 +282,7 @@ const char *tfl_tracker_reason(const struct tfl_tracker *t, uint16_t reason, uin
 
 size_t tfl_tracker_bytes(const struct tfl_tracker *t)
 {
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers it is
     return sizeof *t + t->n_chunks * (CHUNK * sizeof(struct tfl_tx_record) + sizeof *t->chunks) +
            t->cap_index * sizeof *t->index;
 }

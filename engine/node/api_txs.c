@@ -32,6 +32,7 @@ static void gone(struct tfl_http_request *req, void *arg)
 void tfl_api_committed(struct tfl_node *node, const struct tfl_error *err)
 {
     while (node->answers) {
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): forget takes it off the list before it frees it
         struct tfl_http_request *req = node->answers->req;
         forget(node->answers);
         if (err)

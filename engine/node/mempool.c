@@ -256,13 +256,14 @@ void tfl_mempool_remove(struct tfl_mempool *mp, struct tfl_mempool_tx *m)
         struct tfl_mempool_slot *slot = m->takes[i].slot;
         DL_DELETE(slot->takers, &m->takes[i]);
         if (!slot->takers) {
-            HASH_DEL(mp->takers, slot);
+            HASH_DEL(mp->takers, slot); // NOLINT(clang-analyzer-core.NullDereference): the table holds slot
             free(slot);
         }
     }
     for (uint32_t i = 0; i < m->n_makes; i++) {
         if (m->makes[i].in_table)
-            HASH_DEL(mp->makers, &m->makes[i]);
+            HASH_DEL(
+                mp->makers, &m->makes[i]); // NOLINT(clang-analyzer-core.NullDereference): in_table says so
     }
     mp->n--;
     mp->bytes -= m->bytes->len;
