@@ -262,8 +262,8 @@ void tfl_mempool_remove(struct tfl_mempool *mp, struct tfl_mempool_tx *m)
     }
     for (uint32_t i = 0; i < m->n_makes; i++) {
         if (m->makes[i].in_table)
-            HASH_DEL(
-                mp->makers, &m->makes[i]); // NOLINT(clang-analyzer-core.NullDereference): in_table says so
+            // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): in_table says that the table is there
+            HASH_DEL(mp->makers, &m->makes[i]);
     }
     mp->n--;
     mp->bytes -= m->bytes->len;
