@@ -106,7 +106,8 @@ describe("ctx", function()
                 [function() ctx:partition({}, {}) end] = "not there yet",
                 [function() ctx:sleep "soon" end] = "no duration",
                 [function() ctx:figure(1, 2) end] = "a name and a finite number",
-                [function() ctx:node(0):restart() end] = "not there yet",
+                [function() ctx:node(0):restart() end] = "enable_node_control",
+                [function() ctx:node(0):restrat() end] = 'did you mean "restart"',
             } do
                 local ok, err = tfl.try(call)
                 equal(false, ok) equal("usage", err.code)

@@ -1,6 +1,7 @@
 --- `ctx`: what the hooks of workloads and expectations get. One for each hook's owner; the run is behind it.
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
+local node_handle = require "tfl.context.node"
 local pacer = require "tfl.core.pacer"
 local suggest = require "tfl.suggest"
 local task = require "tfl.core.task"
@@ -8,10 +9,7 @@ local wait = require "tfl.core.wait"
 local wallets = require "tfl.wallets"
 
 local Context = {}
-local later = {
-    telemetry = true, node_control = true, start_node = true, partition = true,
-    isolate = true, link = true, heal = true,
-}
+local later = { telemetry = true, start_node = true, partition = true, isolate = true, link = true, heal = true }
 local meta = {
     __index = function(_, name)
         if Context[name] then return Context[name] end
@@ -28,7 +26,7 @@ local M = {}
 ---@param owner table {kind, name, looked, judgement, figures}: whose hook runs
 ---@return table ctx
 function M.new(run, owner)
-    return setmetatable({ run = run, owner = owner, block_feed_proxy = false, proxies = {} }, meta)
+    return setmetatable({ run = run, owner = owner, block_feed_proxy = false, proxies = {}, handles = {} }, meta)
 end
 
 --- Something was seen: an evaluate that saw nothing is `no_sample`.
@@ -89,29 +87,6 @@ local function proxy(ctx, kind, target, extra)
     })
 end
 
-local Node = {}
-
-function Node:client() return self.ctx.proxies[self.name] end
-
---- Waits until the node is ready (HTTP 200, peers as many as its degree); raises not_ready after `within`.
-function Node:wait_ready(options)
-    local run = self.ctx.run
-    options = errors.options("node:wait_ready", options, "within")
-    local within = duration.to_seconds(options.within or run.plan.ready_seconds, run.plan)
-    run.deployer:wait_ready({ self.name }, within)
-end
-
-local node_later = { start = 1, stop = 1, restart = 1, kill = 1, pause = 1, resume = 1, snapshot = 1 }
-local node_meta = {
-    __name = "node",
-    __tostring = function(node) return node.name end,
-    __index = function(_, name)
-        if Node[name] then return Node[name] end
-        if node_later[name] then errors.usage("node:%s is not there yet in this version of tfl", name) end
-        errors.usage("node:%s: there is no such method%s", tostring(name), suggest.hint(tostring(name), { "client", "wait_ready" }))
-    end,
-}
-
 --- node(i) counts from 0, as the names do; node(name) takes "node-0".
 function Context:node(which)
     local nodes = self:nodes()
@@ -125,42 +100,68 @@ function Context:node(which)
         type(which) == "string" and suggest.hint(which, names) or string.format("; they are 0 to %d", #nodes - 1))
 end
 
----@return table[] nodes in order
+--- The nodes of the run, in order; those not started yet, too.
+---@return tfl.Node[]
 function Context:nodes()
-    if not self.owner.nodes then
-        local list = {}
-        for i, node in ipairs(self.run.plan.nodes) do
-            self.proxies[node.name] = proxy(self, "client", self.run.clients[node.name])
-            list[i] = setmetatable({ name = node.name, index = node.index, ctx = self }, node_meta)
-        end
-        self.owner.nodes = list
+    local list = {}
+    for i, entry in ipairs(self.run.nodes) do
+        self.handles[entry.name] = self.handles[entry.name] or node_handle.new(self, entry)
+        list[i] = self.handles[entry.name]
     end
-    return self.owner.nodes
+    return list
 end
 
----@return table[] clients of all nodes, in order
+--- The client of a node by name; counts as a look when it answers.
+function Context:client_of(name)
+    if not self.proxies[name] then self.proxies[name] = proxy(self, "client", self.run.clients[name]) end
+    return self.proxies[name]
+end
+
+--- The run's own entry of a node.
+function Context:entry(name)
+    for _, entry in ipairs(self.run.nodes) do
+        if entry.name == name then return entry end
+    end
+end
+
+--- What scripts get of a fault.
+function Context:fault_of(fault)
+    looked(self)
+    return fault
+end
+
+--- The verbs by name of node, as the original has them: ctx:node_control():restart("node-1", {wipe = true}).
+function Context:node_control()
+    return setmetatable({}, {
+        __index = function(_, verb) return function(_, which, ...) return self:node(which)[verb](self:node(which), ...) end end,
+    })
+end
+
+---@return table[] clients of all nodes that are up, in order
 function Context:node_clients()
     local clients = {}
-    for i, node in ipairs(self:nodes()) do clients[i] = node:client() end
+    for i, name in ipairs(self.run:live_nodes()) do clients[i] = self:client_of(name) end
     return clients
 end
 
---- The client of a node drawn from the run's seed.
+--- The client of a node drawn by the run's seed from those that are up.
 function Context:random_node_client()
-    local nodes = self:nodes()
-    return nodes[self.run:draw(self.owner.name, #nodes)]:client()
+    local names = self.run:live_nodes()
+    if #names == 0 then errors.usage "ctx:random_node_client: no node is up" end
+    return self:client_of(names[self.run:draw(self.owner.name, #names)])
 end
 
 --- A client of the cluster as a whole: each call asks the next live node, and another one when it does not answer.
 function Context:cluster_client()
-    local nodes, turn = self:nodes(), 0
+    local turn = 0
     return setmetatable({}, {
         __index = function(_, name)
             return function(_, ...)
-                local arguments, last = table.pack(...), nil
-                for _ = 1, #nodes do
-                    turn = turn % #nodes + 1
-                    local client = nodes[turn]:client()
+                local arguments, last, names = table.pack(...), nil, self.run:live_nodes()
+                if #names == 0 then errors.usage("cluster_client:%s: no node is up", tostring(name)) end
+                for _ = 1, #names do
+                    turn = turn % #names + 1
+                    local client = self:client_of(names[turn])
                     local method = client[name]
                     local results = table.pack(pcall(method, client, table.unpack(arguments, 1, arguments.n)))
                     if results[1] then return table.unpack(results, 2, results.n) end
@@ -297,15 +298,16 @@ function Context:eventually(fn, options)
     end
 end
 
---- Waits until every node's tip is at height h or above.
+--- Waits until the tip of every node that is up is at height h or above.
 function Context:wait_for_height(h, options)
     if math.type(h) ~= "integer" then errors.usage("ctx:wait_for_height(%s): a height was expected", errors.show(h)) end
     options = errors.options("ctx:wait_for_height", options, "within", "every")
     self:eventually(function()
-        for _, client in ipairs(self:node_clients()) do
+        local clients = self:node_clients()
+        for _, client in ipairs(clients) do
             if client:consensus_info().height < h then return false end
         end
-        return true
+        return #clients > 0
     end, { within = options.within or 60, every = options.every })
 end
 

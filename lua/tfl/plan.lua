@@ -79,6 +79,7 @@ function M.build(scenario, options)
         f = shape:active_slot_coeff(), f_ratio = shape:active_slot_ratio(), delta = shape:delta(),
         security_param = shape:security_param(), window_slots = shape:window_slots(), nonce = shape:nonce(),
         expectations = scenario.expectations, workloads = scenario.workloads, duration_stated = stated and true or false,
+        control = scenario.control,
         run_id = string.format("%s-%d-%08x", scenario.name, seed, sys.random()),
     }
     if plan.window_slots < 1 then

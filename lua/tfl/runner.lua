@@ -5,6 +5,7 @@
 --- stands still); the caller's task waits for it, judges what there is, and cleans up.
 local context = require "tfl.context"
 local errors = require "tfl.errors"
+local faults = require "tfl.faults"
 local proc = require "tfl.core.proc"
 local record = require "tfl.core.record"
 local block_feed = require "tfl.core.block_feed"
@@ -44,6 +45,9 @@ local function sleep_until_wall(ms)
         wait.sleep(math.min(left, 0.5))
     end
 end
+
+--- The same for the journal; nil before genesis is set.
+function Run:slot_now() return self.genesis_ms and self:current_slot() end
 
 function Run:slot_start_ms(slot) return self.genesis_ms + slot * self.plan.slot_ms end
 
@@ -96,7 +100,7 @@ end
 --- Calls fn(node) for all nodes at once; raises the first error in the order of the nodes.
 function Run:each_node(fn)
     local tasks = {}
-    for i, node in ipairs(self.plan.nodes) do
+    for i, node in ipairs(self.nodes) do
         tasks[i] = task.spawn(node.name, fn, node)
         table.insert(self.watchers, tasks[i])
     end
@@ -119,10 +123,12 @@ function Run:deploy()
     wallets.fund(plan)
     self.record:set_genesis { genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms }
     self.record:write("plan.json", require("tfl.core.json").encode(summary.plan(plan), true))
-    self:each_node(function(node) deployer:start(node) end)
-    for _, node in ipairs(plan.nodes) do
-        self.clients[node.name], self.pids[node.name] = deployer:client(node), deployer:pid(node.name)
-    end
+    for _, node in ipairs(self.nodes) do self.clients[node.name] = deployer:client(node) end
+    self:each_node(function(node)
+        if node.late then return self.faults:absent(node) end
+        deployer:start(node)
+        self.started[node.name], self.pids[node.name] = true, deployer:pid(node.name)
+    end)
     self:watch("exits", function() self:watch_exits() end)
 end
 
@@ -131,8 +137,10 @@ function Run:watch_exits()
     while true do
         local exit = self.deployer:next_exit()
         if not exit then return end
-        self.exits[exit.node] = exit
-        if self.feed then self.feed:stop_node(exit.node) end
+        if not self.deployer:alive(exit.node) then -- else a restart was quicker than this news
+            self.exits[exit.node] = exit
+            if self.feed then self.feed:stop_node(exit.node) end
+        end
         if not exit.asked and not self.tearing_down then
             local tail = exit.log_tail and #exit.log_tail > 0 and "; its log ends:\n" .. exit.log_tail or "; its log is empty"
             local full = sys.disk_free(self.dir) < FULL_BYTES
@@ -151,14 +159,12 @@ end
 function Run:ready()
     local plan = self.plan
     self:phase "ready"
-    local names = {}
-    for i, node in ipairs(plan.nodes) do names[i] = node.name end
-    self.deployer:wait_ready(names, plan.ready_seconds)
+    self.deployer:wait_ready(self:live_nodes(), plan.ready_seconds)
     self.feed = block_feed.new {
         genesis_id = plan.genesis_id, genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms,
         security_param = plan.security_param,
     }
-    for _, node in ipairs(plan.nodes) do self.feed:add(node.name, self.clients[node.name]) end
+    for _, name in ipairs(self:live_nodes()) do self.feed:add(name, self.clients[name]) end
 end
 
 --- Waits for genesis and until every node is online; then the window is known.
@@ -167,14 +173,14 @@ function Run:genesis()
     self:phase "genesis"
     sleep_until_wall(self.genesis_ms)
     local deadline = task.now() + plan.ready_seconds
-    for _, node in ipairs(plan.nodes) do
+    for _, name in ipairs(self:live_nodes()) do
         local last
         repeat
-            local ok, info = pcall(function() return self.clients[node.name]:consensus_info() end)
+            local ok, info = pcall(function() return self.clients[name]:consensus_info() end)
             last = ok and "it says it is not online" or info.message
             if ok and info.online then break end
             if task.now() > deadline then
-                error(errors.new("not_ready", "%s: not online %.0fs after genesis (last: %s)", node.name, plan.ready_seconds,
+                error(errors.new("not_ready", "%s: not online %.0fs after genesis (last: %s)", name, plan.ready_seconds,
                     last), 0)
             end
             wait.sleep(0.02)
@@ -226,6 +232,7 @@ end
 function Run:cooldown()
     self:phase "cooldown"
     for _, owner in ipairs(self.workloads) do Run.cancel_tasks(owner) end
+    self.faults:finish()
 end
 
 function Run:body()
@@ -331,10 +338,12 @@ end
 function M.run(plan, ui)
     local run = setmetatable({
         plan = plan, ui = ui, t0 = task.now(), started_ms = task.wall_ms(), phases = {}, problems = {}, exits = {},
-        clients = {}, pids = {}, peers = {}, stakes = {}, over = wait.signal(), capture_over = wait.signal(), owners = {},
+        clients = {}, pids = {}, peers = {}, stakes = {}, nodes = table.move(plan.nodes, 1, #plan.nodes, 1, {}), started = {},
+        paused = {}, over = wait.signal(), capture_over = wait.signal(), owners = {},
         expectations = {}, workloads = {}, watchers = {},
     }, Run)
     for _, node in ipairs(plan.nodes) do run.stakes[node.name] = node.stake end
+    run.faults = faults.new(run)
     run.record = record.open {
         scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out, keep = plan.keep,
     }

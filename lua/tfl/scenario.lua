@@ -87,7 +87,7 @@ local Scenario = {}
 
 --- Names of the builder that a later version brings, so that a script written for it is told so.
 local later = {
-    chaos_with = true, enable_node_control = true, expect_recovery = true, expect_height_convergence = true,
+    chaos_with = true, expect_recovery = true, expect_height_convergence = true,
     expect_fork_resolution = true, expect_metric = true, expect_no_log = true,
 }
 
@@ -107,7 +107,7 @@ function M.new(name, context)
     check_name("tfl.scenario", name)
     return setmetatable({
         name = name, topology = topology.new(), workloads = {}, expectations = {}, duration = false, built = false,
-        accounts = false, load = false, context = context or false,
+        accounts = false, load = false, control = false, context = context or false,
     }, meta)
 end
 
@@ -137,6 +137,15 @@ function Scenario:with_expectation(expectation)
         if other.name == expectation.name then usage("scenario %s has two expectations %q", self.name, other.name) end
     end
     self.expectations[#self.expectations + 1] = expectation
+    return self
+end
+
+--- Lets workloads and chaos stop, kill, pause and restart nodes; with links = true also cut and shape the links between them (a
+--- relay then stands in each).
+---@param options? {links: boolean}
+function Scenario:enable_node_control(options)
+    options = errors.options("scenario:enable_node_control", options, "links")
+    self.control = { links = options.links and true or false }
     return self
 end
 

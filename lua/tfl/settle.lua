@@ -32,7 +32,9 @@ local function stuck(run, figures)
     local plan = run.plan
     local patience = (plan.liveness and plan.liveness.stall_slots or 20) + 2 * plan.delta
     for _, node in ipairs(figures.nodes) do
-        if not node.stale and run:current_slot() - node.tip_slot > patience then return true end
+        if not node.stale and run:current_slot() - node.tip_slot > patience and not run.faults:recovering(node.name) then
+            return true
+        end
     end
     return false
 end

@@ -73,7 +73,7 @@ end
 local function nodes_detail(run, figures)
     local seen, list = {}, {}
     for _, node in ipairs(figures and figures.nodes or {}) do seen[node.name] = node end
-    for i, node in ipairs(run.plan.nodes) do
+    for i, node in ipairs(run.nodes) do
         local view, exit = seen[node.name] or {}, run.exits[node.name]
         local spec = run.deployer.specs[node.name]
         list[i] = {

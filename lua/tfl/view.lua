@@ -27,7 +27,7 @@ end
 
 function View:descriptors()
     local list = {}
-    for i, node in ipairs(self.plan.nodes) do
+    for i, node in ipairs(self.nodes) do
         list[i] = {
             name = node.name, index = node.index, peer_id = node.peer_id, stake = node.stake,
             http = self.clients[node.name] and self.clients[node.name]:base_url(),
@@ -54,17 +54,23 @@ end
 function View:told_height()
     local best = -1
     self:each_node(function(node)
-        if self.exits[node.name] then return end
+        if not self:is_live(node.name) then return end
         local ok, info = pcall(self.clients[node.name].consensus_info, self.clients[node.name], { timeout = ANSWER_SECONDS })
         if ok then best = math.max(best, info.height) end
     end)
     return best
 end
 
+--- Is the node started and neither ended, stopped nor paused?
+function View:is_live(name)
+    return self.started[name] and not self.exits[name] and not self.paused[name] and not self.faults:is_down(name)
+end
+
+---@return string[] names of the nodes that are up, in order
 function View:live_nodes()
     local names = {}
-    for _, node in ipairs(self.plan.nodes) do
-        if not self.exits[node.name] then names[#names + 1] = node.name end
+    for _, node in ipairs(self.nodes) do
+        if self:is_live(node.name) then names[#names + 1] = node.name end
     end
     return names
 end
@@ -73,9 +79,9 @@ end
 --- starved); of nodes that cannot tell, the slots in which the whole host stalled.
 function View:late_slots()
     local stake, told, all = {}, false, 0
-    for _, node in ipairs(self.plan.nodes) do all = all + node.stake end
+    for _, node in ipairs(self.nodes) do all = all + node.stake end
     self:each_node(function(node)
-        if self.exits[node.name] then return end
+        if not self:is_live(node.name) then return end
         local ok, slots = pcall(self.clients[node.name].late_slots, self.clients[node.name], { timeout = ANSWER_SECONDS })
         if not ok or not slots then return end
         told = true
@@ -93,7 +99,7 @@ end
 function View:ask_peers()
     if not self.all_ready then return end
     self:each_node(function(node)
-        if self.exits[node.name] then return end
+        if not self:is_live(node.name) then return end
         local ok, info = pcall(self.clients[node.name].network_info, self.clients[node.name], { timeout = ANSWER_SECONDS })
         if ok then self.peers[node.name] = info.n_peers end
     end)

@@ -40,6 +40,11 @@ function support.quote(word)
 end
 local quote = support.quote
 
+--- A JSON text as a table.
+function support.json(text)
+    return assert(dkjson.decode(text))
+end
+
 --- All of a file, or nil.
 function support.read(path)
     local file = io.open(path, "rb")

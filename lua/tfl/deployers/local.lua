@@ -2,6 +2,7 @@
 --- nodes become node_specs.
 local core = require "tfl.core.local"
 local client = require "tfl.core.client"
+local errors = require "tfl.errors"
 local proc = require "tfl.core.proc"
 local sys = require "tfl.core.sys"
 
@@ -12,6 +13,9 @@ local M = {
     name = "local",
     hop_ms = 10, -- worst way of a block over one link of this host, for Δ
     genesis_delay_ms = function(n) return 1000 + 10 * n end, -- JUDGING, Time
+    capabilities = {
+        start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true,
+    },
 }
 
 ---@param options table {run_id, dir}
@@ -19,10 +23,12 @@ local M = {
 function M.new(options)
     return setmetatable({
         core = core.new { run_id = options.run_id, dir = options.dir }, dir = options.dir, specs = {}, addresses = {},
+        own = {},
     }, Local)
 end
 
 function Local:genesis_delay_ms(n) return M.genesis_delay_ms(n) end
+function Local:capabilities() return M.capabilities end
 
 --- Reserves the addresses of all nodes.
 function Local:prepare(plan)
@@ -35,13 +41,13 @@ end
 
 --- What the kind is told of one node.
 local function kind_node(self, node)
-    local peers = {}
-    for i, index in ipairs(node.dials) do peers[i] = { port = self.addresses[index].p2p } end
+    local peers, own = {}, self.own[node.name] or {}
+    for i, index in ipairs(own.peers or node.dials) do peers[i] = { port = self.addresses[index].p2p } end
     local folder = string.format("%s/nodes/%s", self.dir, node.name)
     return {
         index = node.index, name = node.name, degree = node.degree, peers = peers, ports = self.addresses[node.index],
         dirs = { run = folder, data = folder .. "/data", log = self.dir .. "/logs" },
-        keys = { node_key = node.node_key, leader_key = node.leader_key },
+        keys = { node_key = node.node_key, leader_key = node.leader_key }, args = own.args, config = own.config,
     }
 end
 
@@ -57,21 +63,57 @@ local function cluster(self)
     return self.cluster
 end
 
---- Starts a node: asks the kind how, then the C deployer.
-function Local:start(node)
+--- Options of a start or restart stay the node's own until others are given: args, config, peers.
+local function keep_options(self, node, options)
+    local own = self.own[node.name] or {}
+    self.own[node.name] = own
+    for _, name in ipairs { "args", "config", "peers" } do
+        if options[name] ~= nil then own[name] = options[name] end
+    end
+end
+
+--- Starts a node: asks the kind how, then the C deployer. Raises spawn, wrong_state.
+---@param node table
+---@param options? {args: string[], config: table|function, peers: string[]}
+function Local:start(node, options)
+    keep_options(self, node, options or {})
     local about = kind_node(self, node)
     local spec = self.plan.kind.spec(about, cluster(self))
     spec.name, spec.cwd = node.name, about.dirs.run
     spec.log = string.format("%s/logs/logos-blockchain-node-%d.log", self.dir, node.index)
-    self.specs[node.name] = spec
     self.core:add(spec)
+    self.specs[node.name] = spec
     self.core:start(node.name)
 end
 
+--- Ends a node that runs, and starts it again with its data, or without (wipe).
+---@param node table
+---@param options {wipe: boolean, args: string[], config: table|function, peers: string[], how: string, timeout: number}
+function Local:restart(node, options)
+    local name = node.name
+    local state = self.core:state(name)
+    if state == "running" or state == "paused" or state == "stopping" then
+        self.core:stop(name, { how = options.how, timeout = options.timeout })
+    end
+    if options.wipe then
+        local data = kind_node(self, node).dirs.data
+        local result = proc.exec { "rm", "-rf", "--", data }
+        if result.code ~= 0 then
+            error(errors.new("io", "%s: its data in %s could not be removed: %s", name, data, result.stderr), 0)
+        end
+    end
+    self:start(node, options)
+end
+
+function Local:stop(name, options) self.core:stop(name, { how = options and options.how, timeout = options and options.timeout }) end
+function Local:kill(name) self.core:kill(name) end
+function Local:pause(name) self.core:pause(name) end
+function Local:resume(name) self.core:resume(name) end
+function Local:state(name) return self.specs[name] and self.core:state(name) or "not started" end
+
 function Local:client(node)
-    local spec = self.specs[node.name]
     return client.new {
-        name = node.name, url = "http://127.0.0.1:" .. spec.ports.http, dialect = spec.dialect,
+        name = node.name, url = "http://127.0.0.1:" .. self.addresses[node.index].http, dialect = self.plan.kind.dialect,
     }
 end
 
@@ -84,8 +126,8 @@ end
 
 function Local:next_exit() return self.core:next_exit() end
 function Local:logs(name, bytes) return self.core:logs(name, bytes) end
-function Local:pid(name) return self.core:pid(name) end
-function Local:alive(name) return self.core:alive(name) end
+function Local:pid(name) return self.specs[name] and self.core:pid(name) end
+function Local:alive(name) return self.specs[name] ~= nil and self.core:alive(name) end
 function Local:cleanup() self.core:cleanup() end
 
 --- What `tfl doctor` says of this host: rows of {name, ok, message}.

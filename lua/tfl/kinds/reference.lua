@@ -17,6 +17,7 @@ local reference = { name = "reference", dialect = "reference" }
 ---@field level? string ERROR, WARN, INFO, DEBUG or TRACE
 ---@field program? string path of tfl-node
 ---@field args? string[] more arguments
+---@field config? table|fun(config:table):table|nil merged into user.yaml, or changes it
 
 --- What all nodes of a cluster share.
 ---@class tfl.KindCluster
@@ -127,6 +128,26 @@ end
 ---@field dialect string
 ---@field stop_signal string
 
+--- Members of `own` over those of `config`, in depth; lists are replaced whole.
+local function merge(config, own)
+    for key, value in pairs(own) do
+        if type(value) == "table" and type(config[key]) == "table" and #value == 0 and #config[key] == 0 then
+            merge(config[key], value)
+        else
+            config[key] = value
+        end
+    end
+    return config
+end
+
+--- A node's own configuration over the kind's.
+local function configured(node, config)
+    if type(node.config) == "function" then
+        return node.config(config) or config
+    end
+    return merge(config, node.config or {})
+end
+
 --- The node_spec of one node.
 ---@param node tfl.KindNode
 ---@param cluster tfl.KindCluster|string the cluster, or the text of its deployment.yaml
@@ -145,7 +166,7 @@ function reference.spec(node, cluster)
         env = {},
         files = {
             ["user.yaml"] = {
-                content = yaml.emit(reference.user_config(node, yaml.tagged, yaml.null)),
+                content = yaml.emit(configured(node, reference.user_config(node, yaml.tagged, yaml.null))),
                 mode = tonumber("600", 8), -- it holds the node's keys
             },
             ["deployment.yaml"] = {

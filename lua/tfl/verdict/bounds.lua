@@ -141,6 +141,15 @@ function bounds.planned_delta(hops, hop_ms, slot_ms)
     return math.max(0, ceil(hops * hop_ms / slot_ms) - 1)
 end
 
+--- Slots that a healthy cluster needs after a fault has ended: a dead connection is noticed within 2 s and dialled again within
+-- 0.5 s, then the nodes pass on what they missed; 2(Δ + 1) slots for the blocks that are on their way.
+---@param slot_seconds number
+---@param delta integer
+---@return integer
+function bounds.recovery_slots(slot_seconds, delta)
+    return ceil(2.5 / slot_seconds) + 2 * (delta + 1)
+end
+
 --- The least x with P[X ≤ x] ≥ q, X = Binomial(n, p).
 ---@param q number
 ---@param n integer

@@ -1,0 +1,75 @@
+--- A node as hooks see it: its client and the verbs on it.
+local duration = require "tfl.duration"
+local errors = require "tfl.errors"
+local suggest = require "tfl.suggest"
+
+local Node = {}
+
+local M = {}
+
+---@class tfl.Node
+---@field name string "node-0"
+---@field index integer
+
+---@return table client
+function Node:client() return self.ctx:client_of(self.name) end
+
+--- "not started", "running", "paused", "stopping", "stopped" or "exited".
+---@return string
+function Node:state() return self.ctx.run.deployer:state(self.name) end
+
+--- Waits until the node is ready (HTTP 200, peers as many as its degree); raises not_ready after `within`.
+function Node:wait_ready(options)
+    local run = self.ctx.run
+    options = errors.options("node:wait_ready", options, "within")
+    local within = duration.to_seconds(options.within or run.plan.ready_seconds, run.plan)
+    run.deployer:wait_ready({ self.name }, within)
+    self.ctx.owner.looked = true
+end
+
+local function verb(name, ...)
+    local known = { ... }
+    return function(self, options)
+        options = errors.options("node:" .. name, options, table.unpack(known))
+        if options.timeout ~= nil then
+            options = setmetatable({ timeout = duration.to_seconds(options.timeout, nil, "node:" .. name .. ", timeout") },
+                { __index = options })
+        end
+        if options.config ~= nil and type(options.config) ~= "table" and type(options.config) ~= "function" then
+            errors.usage("node:%s: config is a table that is merged into the node's own, or a function of it; got %s", name,
+                errors.show(options.config))
+        end
+        return self.ctx:fault_of(self.ctx.run.faults:verb(self.ctx:entry(self.name), name, options, self.ctx.owner.name))
+    end
+end
+
+--- Starts a node that is not running; done when its program runs. Raises wrong_state, spawn.
+Node.start = verb("start", "args", "config", "peers")
+--- Ends it: its stop signal, SIGKILL after `timeout` (10 s). how = "graceful" | "kill" | a signal's name. Done when it is gone.
+Node.stop = verb("stop", "how", "timeout")
+--- SIGKILL.
+Node.kill = verb("kill")
+--- Stops it if it runs, and starts it with the data it had; wipe = true: without. args, config and peers hold from now on.
+Node.restart = verb("restart", "wipe", "args", "config", "peers", "how", "timeout")
+--- SIGSTOP: it lives and does nothing.
+Node.pause = verb("pause")
+--- SIGCONT.
+Node.resume = verb("resume")
+
+local meta = {
+    __name = "node",
+    __tostring = function(node) return node.name end,
+    __index = function(_, name)
+        if Node[name] then return Node[name] end
+        local names = {}
+        for known in pairs(Node) do names[#names + 1] = known end
+        errors.usage("node:%s: there is no such method%s", tostring(name), suggest.hint(tostring(name), names))
+    end,
+}
+
+---@param ctx table
+---@param entry table of run.nodes
+---@return tfl.Node
+function M.new(ctx, entry) return setmetatable({ name = entry.name, index = entry.index, ctx = ctx }, meta) end
+
+return M

@@ -1,0 +1,222 @@
+--- What is done to a running cluster, by whomever: the verbs on its nodes. Everything goes through here, so that the record, the
+--- feed and the judgement know of it. Each thing done is a record of the run's journal; verbs on one node queue.
+local bounds = require "tfl.verdict.bounds"
+local errors = require "tfl.errors"
+local task = require "tfl.core.task"
+local wait = require "tfl.core.wait"
+
+--- One thing that was done, or is in force. Times are seconds since the start of the run, slots those of the wall clock.
+---@class tfl.Fault
+---@field id integer
+---@field name string "restart#3": verb and id
+---@field verb string "restart" | "stop" | "kill" | "pause" | "absent" (not started yet) | "partition" | "isolate" | "link"
+---@field targets string[] names of nodes
+---@field by string "chaos", "plan", or the name of the workload or expectation
+---@field t0 number when it began
+---@field slot0 integer
+---@field t1 number|nil when it ended: the node was started or resumed, the link healed; nil while in force
+---@field slot1 integer|nil
+---@field ready_t number|nil when the node was ready again (node verbs)
+---@field ready_slot integer|nil
+---@field bit boolean|nil whether it did something measurable
+---@field error string|nil why the verb failed
+
+---@class tfl.Faults
+local Faults = {}
+Faults.__index = Faults
+
+local M = {}
+
+--- What a verb does to the state of a node: `open` leaves it down until it is started, `close` brings it back.
+local verbs = {
+    start = { close = true }, stop = { open = true }, kill = { open = true }, restart = { open = true, close = true },
+    pause = { open = true }, resume = { close = true },
+}
+
+---@param run table
+---@return tfl.Faults
+function M.new(run)
+    return setmetatable({ run = run, records = {}, down = {}, busy = {}, running = 0, idle = wait.signal() }, Faults)
+end
+
+---@return tfl.Fault[] in the order they began
+function Faults:list() return self.records end
+
+--- A new record, begun now.
+---@return tfl.Fault
+function Faults:open(fault)
+    local run = self.run
+    fault.id = #self.records + 1
+    fault.name = ("%s#%d"):format(fault.verb, fault.id)
+    fault.t0, fault.slot0 = run:now(), run:slot_now()
+    self.records[fault.id] = fault
+    run.record:event("fault", {
+        id = fault.id, name = fault.name, verb = fault.verb, targets = fault.targets, by = fault.by, slot = fault.slot0,
+        params = fault.params,
+    })
+    return fault
+end
+
+--- A record is over now.
+function Faults:close(fault)
+    local run = self.run
+    fault.t1, fault.slot1 = run:now(), run:slot_now()
+    run.record:event("fault_end", {
+        id = fault.id, name = fault.name, slot = fault.slot1, counts = fault.counts, bit = fault.bit, error = fault.error,
+    })
+end
+
+--- An entry of a schedule that the state of the run forbids.
+function Faults:skipped(verb, targets, reason, by)
+    self.run.record:event("fault_skipped", {
+        verb = verb, targets = targets, reason = reason, by = by, slot = self.run:slot_now(),
+    })
+end
+
+--- Nodes that are planned but not started: absent until they are.
+function Faults:absent(node)
+    self.down[node.name] = self:open { verb = "absent", targets = { node.name }, by = "plan" }
+end
+
+--- Why the cluster cannot do a verb, or nil.
+---@param verb string
+---@return string|nil
+function Faults:refusal(verb)
+    local plan = self.run.plan
+    if not plan.control then
+        return ("%s: the scenario does not control its nodes; add :enable_node_control() to it"):format(verb)
+    elseif not self.run.deployer:capabilities()[verb] then
+        return ("%s: the deployer %s cannot do that"):format(verb, plan.deployer)
+    end
+end
+
+local function is_ready(client, degree)
+    local ok, info = pcall(client.consensus_info, client, { timeout = 1 })
+    if not ok or not info.online then return false end
+    if degree == 0 then return true end
+    local told, network = pcall(client.network_info, client, { timeout = 1 })
+    return told and network.n_peers >= 1
+end
+
+--- Follows a node that came back until it is ready: online, with a peer if it has any to have.
+function Faults:watch_ready(fault, node)
+    local run = self.run
+    run:watch("ready", function()
+        local client = run.clients[node.name]
+        while self.records[fault.id] == fault and not run.tearing_down do
+            if run.exits[node.name] or self.down[node.name] then return end
+            if is_ready(client, node.degree) then
+                fault.ready_t, fault.ready_slot = run:now(), run:slot_now()
+                run.record:event("fault_ready", { id = fault.id, name = fault.name, slot = fault.ready_slot })
+                return
+            end
+            wait.sleep(0.02)
+        end
+    end)
+end
+
+local function carry_out(self, node, verb, options)
+    local run, deployer = self.run, self.run.deployer
+    if verb == "start" or verb == "restart" then
+        if verb == "restart" and run.feed then run.feed:stop_node(node.name) end
+        deployer[verb](deployer, node, options)
+        run.exits[node.name], run.paused[node.name], run.started[node.name] = nil, nil, true
+        run.clients[node.name], run.pids[node.name] = deployer:client(node), deployer:pid(node.name)
+        if run.feed then pcall(run.feed.add, run.feed, node.name, run.clients[node.name]) end -- followed already: fine
+    elseif verb == "stop" or verb == "kill" then
+        deployer[verb](deployer, node.name, options)
+        run.paused[node.name] = nil
+        if run.feed then run.feed:stop_node(node.name) end
+    else
+        deployer[verb](deployer, node.name)
+        run.paused[node.name] = verb == "pause" or nil
+    end
+end
+
+--- The verb itself, once the node is free.
+function Faults:work(node, verb, options, by)
+    local kind, before = verbs[verb], self.down[node.name]
+    local pid, fault = self.run.deployer:pid(node.name), nil
+    if kind.open then fault = self:open { verb = verb, targets = { node.name }, by = by, params = options.params } end
+    local ok, err = pcall(carry_out, self, node, verb, options)
+    if not ok then
+        if fault then
+            fault.error, fault.bit = type(err) == "table" and err.message or tostring(err), false
+            self:close(fault)
+        end
+        error(err, 0)
+    end
+    if before and (kind.close or verb ~= "pause") then -- what kept it down is over; it may be down for another reason now
+        if before.bit == nil then before.bit = true end
+        self:close(before)
+    end
+    self.down[node.name] = nil
+    if fault then fault.bit = verb ~= "restart" or pid ~= self.run.deployer:pid(node.name) end
+    if not kind.close then
+        self.down[node.name] = fault
+        return fault
+    end
+    if fault then self:close(fault) else fault = before end
+    if fault then self:watch_ready(fault, node) end
+    return fault
+end
+
+--- Does a verb to a node, after those that were asked for before; waits until it is done, and goes on with it when the asker
+--- is cancelled. Raises usage, wrong_state, spawn, timeout.
+---@param node table of run.nodes
+---@param verb "start"|"stop"|"kill"|"restart"|"pause"|"resume"
+---@param options table|nil of the deployer: {how, timeout, wipe, args, config, peers}
+---@param by string
+---@return tfl.Fault|nil the record; nil for a start or resume that ended none
+function Faults:verb(node, verb, options, by)
+    local refusal = self:refusal(verb)
+    if refusal then errors.usage("%s", refusal) end
+    local name, ahead = node.name, self.busy[node.name]
+    local work = task.spawn(name .. "." .. verb, function()
+        if ahead then ahead:wait() end
+        return self:work(node, verb, options or {}, by)
+    end)
+    self.busy[name], self.running = work, self.running + 1
+    self.run:watch("verb", function()
+        work:wait()
+        self.running = self.running - 1
+        if self.busy[name] == work then self.busy[name] = nil end
+        self.idle:notify()
+    end)
+    work:wait()
+    local ok, value = work:result()
+    if ok == false then error(value, 0) end
+    return ok and value or nil
+end
+
+--- At the end of the window: waits for verbs that have begun and ends what is in force. Stopped nodes stay stopped.
+function Faults:finish()
+    while self.running > 0 do self.idle:wait() end
+    for _, node in ipairs(self.run.nodes) do
+        local fault = self.down[node.name]
+        if fault and fault.verb == "pause" and self.run.paused[node.name] then
+            local ok, err = pcall(self.verb, self, node, "resume", nil, "final_heal")
+            if not ok then self.run:problem("infra", err) end
+        end
+    end
+end
+
+--- Has the node, or a link of the cluster, come back so lately that the node may still be behind?
+---@param name string
+---@return boolean
+function Faults:recovering(name)
+    local plan = self.run.plan
+    local allowance = bounds.recovery_slots(plan.slot_seconds, plan.delta) * plan.slot_seconds
+    for i = #self.records, 1, -1 do
+        local fault = self.records[i]
+        local concerns = fault.links
+        for _, target in ipairs(fault.targets) do concerns = concerns or target == name end
+        if concerns and fault.t1 and self.run:now() - (fault.ready_t or fault.t1) < allowance then return true end
+    end
+    return false
+end
+
+--- Is the node up, by what was done to it?
+function Faults:is_down(name) return self.down[name] ~= nil end
+
+return M

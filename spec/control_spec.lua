@@ -1,0 +1,164 @@
+-- Node control on this host: verbs on nodes, what the journal says of them, and what is a crash and what is not.
+local nodes = require "spec.support.nodes"
+local support = require "spec.support"
+support.guard()
+
+local HEAD = [[
+local w = tfl.workload "w"
+local function equal(want, got, what)
+    if want ~= got then error(("%s: expected %s, got %s"):format(what or "?", tostring(want), tostring(got)), 2) end
+end
+]]
+
+-- One run of 3 nodes whose workload is `work`: Lua run inside tfl. Its journal beside the result.
+local function run(work, options)
+    options = options or {}
+    local file = nodes.scenario((options.scenario or [[:topology_with(function(t) t:nodes(3):full():slot_duration "50ms" end)
+        :with_run_duration(tfl.slots(70)):enable_node_control()]]) .. ":with_workload(w)", HEAD .. work)
+    local result = nodes.run(file, { "--seed", "11", env = options.env, node = options.node })
+    assert.equal(options.code or 0, result.code, result.text)
+    local journal = {}
+    for line in io.lines(result.summary.dir .. "/events.jsonl") do
+        local event = support.json(line)
+        if tostring(event.type):find "^fault" then journal[#journal + 1] = event end
+    end
+    return result, journal
+end
+
+describe("node control", function()
+    it("restart, kill, start, pause, resume, stop: state, pid, journal", function()
+        local _, journal = run [[
+        function w:start(ctx)
+            local n = ctx:node(1)
+            equal("running", n:state())
+            local fault = n:restart()
+            equal(true, fault.bit, "a new pid") equal("running", n:state())
+            n:kill() equal("stopped", n:state())
+            equal(2, #ctx:node_clients(), "clients of what is up")
+            n:start() n:wait_ready() equal("running", n:state())
+            n:pause() equal("paused", n:state())
+            n:resume() equal("running", n:state())
+            n:stop() equal("stopped", n:state())
+            n:start()
+            ctx:node_control():restart("node-2", {wipe = true})
+            ctx:wait_for_height(3)
+        end]]
+        local verbs = {}
+        for _, event in ipairs(journal) do
+            if event.type == "fault" then
+                verbs[#verbs + 1] = event.verb .. " " .. event.targets[1] .. " " .. event.by
+                assert.is_number(event.slot)
+            end
+        end
+        assert.same({ "restart node-1 w", "kill node-1 w", "pause node-1 w", "stop node-1 w", "restart node-2 w" }, verbs)
+        local ended, ready = 0, 0
+        for _, event in ipairs(journal) do
+            ended = ended + (event.type == "fault_end" and 1 or 0)
+            ready = ready + (event.type == "fault_ready" and 1 or 0)
+        end
+        assert.equal(5, ended)
+        assert.is_true(ready >= 1)
+    end)
+
+    it("a verb that the state of the node forbids raises at once", function()
+        run [[
+        function w:start(ctx)
+            local n = ctx:node(0)
+            for verb, state in pairs {start = "running", resume = "running"} do
+                local ok, err = tfl.try(n[verb], n)
+                equal(false, ok) equal("wrong_state", err.code) equal("node-0", err.node)
+                assert(err.message:find(state, 1, true), err.message)
+            end
+            n:kill()
+            for _, verb in ipairs {"kill", "stop", "pause", "resume"} do
+                local ok, err = tfl.try(n[verb], n)
+                equal(false, ok) equal("wrong_state", err.code) assert(err.message:find "stopped", err.message)
+            end
+            n:start()
+        end]]
+    end)
+
+    it("verbs on one node queue, on several nodes run side by side", function()
+        run [[
+        function w:start(ctx)
+            local done = {}
+            local tasks = {}
+            for i, what in ipairs {"kill", "start", "pause", "resume", "restart"} do
+                tasks[i] = ctx:spawn(function() ctx:node(0)[what](ctx:node(0)) done[#done + 1] = what end)
+            end
+            for _, one in ipairs(tasks) do one:wait(20) end
+            equal("kill start pause resume restart", table.concat(done, " "))
+        end]]
+    end)
+
+    it("restart{config, args} takes effect and stays; wipe drops the data and syncs again", function()
+        run [[
+        local function count(ctx, pattern)
+            local n = 0
+            for _ in ctx:logs(1):gmatch(pattern) do n = n + 1 end
+            return n
+        end
+        function w:start(ctx)
+            local n = ctx:node(1)
+            ctx:wait_for_height(5)
+            n:restart{config = {tracing = {level = "DEBUG"}}}
+            ctx:eventually(function() return count(ctx, "DEBUG") > 0 end)
+            n:restart{config = function(c) c.tracing.level = "ERROR" end}
+            n:wait_ready()
+            n:restart()
+            n:wait_ready()
+            local before = n:client():consensus_info().height
+            assert(before >= 5, before)
+            n:restart{wipe = true}
+            n:wait_ready()
+            ctx:eventually(function() return n:client():consensus_info().height >= before end)
+        end]]
+    end)
+
+    it("what is stopped, killed or paused on purpose is no crash, and is not live", function()
+        local result = run [[
+        function w:start(ctx)
+            ctx:node(1):stop()
+            ctx:node(2):pause()
+            equal(1, #ctx:node_clients())
+        end]]
+        assert.equal("pass", result.summary.verdict)
+        assert.same({}, result.summary.problems)
+    end)
+
+    it("a pause that is left on is ended after the window, and journalled", function()
+        local _, journal = run [[
+        function w:start(ctx) ctx:node(2):pause() end]]
+        assert.equal("fault", journal[1].type)
+        assert.equal("fault_end", journal[2].type)
+        assert.is_true(journal[2].slot > journal[1].slot + 30, "until the window is over")
+    end)
+
+    it("a node that dies by itself fails the run though others are stopped on purpose", function()
+        local result = run([[
+        function w:start(ctx)
+            ctx:node(1):stop()
+            local detail = ctx:node(2)
+            tfl.exec{"sh", "-c", "kill -9 " .. ctx.run.pids["node-2"]}
+            ctx:sleep "30s"
+        end]], { code = 1 })
+        assert.equal("node_exited", result.summary.error.code)
+        assert.equal("node-2", result.summary.error.node)
+    end)
+
+    it("needs enable_node_control", function()
+        local result = run("function w:start(ctx) ctx:node(0):kill() end", { code = 2,
+            scenario = ":topology_with(function(t) t:nodes(2):slot_duration '50ms' end):with_run_duration(tfl.slots(60))" })
+        assert.truthy(result.text:find("add :enable_node_control()", 1, true), result.text)
+    end)
+
+    it("a killed tfl leaves no paused node behind", function()
+        local file = nodes.scenario([[:topology_with(function(t) t:nodes(2):slot_duration "50ms" end)
+            :with_run_duration "60s":enable_node_control():with_workload(w)]], HEAD .. [[
+        function w:start(ctx) ctx:node(1):pause() print "paused" ctx:sleep "60s" end]])
+        local handle = support.start { file }
+        handle:wait_output "paused"
+        handle:signal "KILL"
+        handle:wait(10)
+    end)
+end)
