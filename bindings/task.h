@@ -76,6 +76,7 @@ int tfl_open_yaml(lua_State *L);
 int tfl_open_local(lua_State *L);
 int tfl_open_record(lua_State *L);
 int tfl_open_proc(lua_State *L);
+int tfl_open_links(lua_State *L);
 int tfl_open_load(lua_State *L);
 int tfl_open_pacer(lua_State *L);
 int tfl_open_sys(lua_State *L);

@@ -1,0 +1,51 @@
+#ifndef TFL_DEPLOY_LINKS_H
+#define TFL_DEPLOY_LINKS_H
+
+#include "net/relay.h"
+
+/* The links between the nodes of a cluster, one relay for each edge that one node dials, and the faults in force on them. A fault
+ * is a policy for the bytes that flow from some nodes to others; where several meet, a cut wins, latencies and jitters add up, the
+ * lowest rate holds, and a segment is lost when one of them loses it. Links that come later obey what is in force. */
+struct tfl_links;
+
+/* Nodes by name, or (except) all but these, whether they are there yet or not. */
+struct tfl_links_set {
+    char **names; /* owned */
+    size_t n;
+    bool except;
+};
+/* Bytes that flow from a node of one set to a node of the other. */
+struct tfl_links_rule {
+    struct tfl_links_set from, to;
+};
+
+struct tfl_links *tfl_links_new(struct tfl_loop *loop, uint64_t seed);
+/* All connections are reset. NULL-safe. */
+void tfl_links_free(struct tfl_links *links);
+
+/* The relay for what `from` dials at `to`: listens on 127.0.0.1:listen, leads to 127.0.0.1:target. TFL_E_CONNECT: it cannot
+ * listen; TFL_E_STATE: the link is there with another port. The same again is fine. */
+int tfl_links_edge(struct tfl_links *links, const char *from, const char *to, uint16_t listen,
+    uint16_t target, struct tfl_error *err);
+
+/* Puts a fault in force, at once; gives its number (from 1). Takes over rules (an allocated array) and what they point to. */
+int64_t tfl_links_fault(struct tfl_links *links, struct tfl_links_rule *rules, size_t n, const struct tfl_relay_policy *policy);
+/* What happened to the bytes it is about, since it is in force. TFL_E_NOT_FOUND: it is not in force. */
+int tfl_links_counts(
+    const struct tfl_links *links, int64_t fault, struct tfl_relay_counts *counts, struct tfl_error *err);
+/* Ends it; counts (may be NULL) as above. */
+int tfl_links_heal(struct tfl_links *links, int64_t fault, struct tfl_relay_counts *counts, struct tfl_error *err);
+
+/* Frees the members of rules and the array. NULL-safe. */
+void tfl_links_rules_free(struct tfl_links_rule *rules, size_t n);
+
+struct tfl_links_edge_view {
+    const char *from, *to; /* valid until the links go */
+    uint16_t listen, target;
+    size_t open; /* connections now */
+    struct tfl_relay_counts counts[2];
+};
+size_t tfl_links_n_edges(const struct tfl_links *links);
+void tfl_links_view(const struct tfl_links *links, size_t i, struct tfl_links_edge_view *view);
+
+#endif

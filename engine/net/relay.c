@@ -1,0 +1,258 @@
+#include "net/relay.h"
+
+#include "base/log.h"
+#include "net/relay_impl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+/* Closes with a reset: the other end learns at once that nothing more comes. */
+static void reset_fd(int fd)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    if (fd < 0)
+        return;
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close(fd);
+}
+
+static bool any_cut(const struct tfl_relay *relay)
+{
+    return relay->policy[0].cut || relay->policy[1].cut;
+}
+
+static void conn_free(struct relay_conn *conn, bool reset)
+{
+    struct tfl_relay *relay = conn->relay;
+    for (int i = 0; i < 2; i++) {
+        tfl_io_stop(relay->config.loop, &conn->ends[i].io);
+        if (reset)
+            reset_fd(conn->ends[i].fd);
+        else
+            close(conn->ends[i].fd);
+        relay_pipe_done(&conn->pipes[i]);
+    }
+    DL_DELETE(relay->conns, conn);
+    relay->n_conns--;
+    free(conn);
+}
+
+static void end_ready(struct tfl_io *io, int events);
+
+/* Watches each end for what its pipes want of it. False when that cannot be: the connection has to go. */
+static bool watch(struct relay_conn *conn)
+{
+    struct tfl_loop *loop = conn->relay->config.loop;
+    for (int i = 0; i < 2; i++) {
+        struct relay_end *end = &conn->ends[i];
+        int events = conn->connecting ? (i == 1 ? TFL_WRITE : 0)
+                                      : (relay_pipe_thirsty(&conn->pipes[i]) ? TFL_READ : 0)
+                | (conn->pipes[1 - i].blocked && !conn->relay->policy[1 - i].cut ? TFL_WRITE : 0);
+        if (events == end->events)
+            continue;
+        end->events = events;
+        if (!events)
+            tfl_io_stop(loop, &end->io);
+        else if (tfl_io_start(loop, &end->io, end->fd, events, end_ready, NULL))
+            return false;
+    }
+    return true;
+}
+
+/* After every turn of a connection: it goes on, or is over. */
+static void settle(struct relay_conn *conn, bool fine)
+{
+    if (fine && conn->pipes[0].shut && conn->pipes[1].shut)
+        conn_free(conn, false);
+    else if (!fine || !watch(conn))
+        conn_free(conn, true);
+}
+
+void relay_conn_turn(struct relay_conn *conn, struct relay_pipe *pipe)
+{
+    settle(conn, relay_pipe_write(pipe));
+}
+
+/* The connection to the listener has come to be, or not. */
+static bool connected(struct relay_conn *conn)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (getsockopt(conn->ends[1].fd, SOL_SOCKET, SO_ERROR, &error, &len) || error)
+        return false;
+    conn->connecting = false;
+    conn->relay->counts[0].connections++;
+    conn->relay->counts[1].connections++;
+    return true;
+}
+
+static void end_ready(struct tfl_io *io, int events)
+{
+    struct relay_end *end = TFL_CONTAINER(io, struct relay_end, io);
+    struct relay_conn *conn = end->conn;
+    int way = end == &conn->ends[1];
+    bool fine = true;
+    if (conn->connecting)
+        fine = connected(conn);
+    else if (events & TFL_WRITE)
+        fine = relay_pipe_write(&conn->pipes[1 - way]);
+    if (fine && (events & TFL_READ))
+        fine = relay_pipe_read(&conn->pipes[way]);
+    settle(conn, fine);
+}
+
+/* A socket on its way to the target, or −1. */
+static int dial(uint16_t port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void hold(struct tfl_relay *relay, int fd)
+{
+    struct relay_held *held = tfl_alloc(sizeof *held);
+    held->fd = fd;
+    DL_APPEND(relay->held, held);
+    relay->counts[0].refused++;
+    relay->counts[1].refused++;
+    if (++relay->n_held <= RELAY_HELD_MAX)
+        return;
+    held = relay->held; /* whoever dialled it has long given up */
+    DL_DELETE(relay->held, held);
+    relay->n_held--;
+    reset_fd(held->fd);
+    free(held);
+}
+
+static void accepted(struct tfl_listener *l, int fd, const struct tfl_addr *from)
+{
+    struct tfl_relay *relay = TFL_CONTAINER(l, struct tfl_relay, listener);
+    static const int on = 1;
+    (void)from;
+    if (any_cut(relay)) {
+        hold(relay, fd);
+        return;
+    }
+    int to = relay->n_conns < RELAY_CONNS_MAX ? dial(relay->config.target) : -1;
+    if (to < 0) {
+        reset_fd(fd);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(to, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    struct relay_conn *conn = tfl_alloc(sizeof *conn);
+    conn->relay = relay;
+    conn->connecting = true;
+    relay->serial++;
+    for (int i = 0; i < 2; i++) {
+        conn->ends[i].conn = conn;
+        conn->ends[i].fd = i == 0 ? fd : to;
+        relay_pipe_init(&conn->pipes[i], conn, i == 0 ? TFL_RELAY_FORWARD : TFL_RELAY_BACK);
+    }
+    DL_APPEND(relay->conns, conn);
+    relay->n_conns++;
+    if (!watch(conn))
+        conn_free(conn, true);
+}
+
+struct tfl_relay *tfl_relay_new(const struct tfl_relay_config *config, struct tfl_error *err)
+{
+    struct tfl_relay *relay = tfl_alloc(sizeof *relay);
+    struct tfl_addr addr;
+    relay->config = *config;
+    if (tfl_addr_make(&addr, "127.0.0.1", config->listen, err)
+        || tfl_listener_start(config->loop, &relay->listener, &addr, accepted, err)) {
+        free(relay);
+        tfl_wrap(err, "the relay %s", config->name);
+        return NULL;
+    }
+    relay->name = tfl_strdup(config->name);
+    relay->config.name = relay->name;
+    return relay;
+}
+
+/* Ends the connections that a cut has touched, and lets go of those that were held. */
+static void drop_cut(struct tfl_relay *relay)
+{
+    struct relay_conn *conn, *next;
+    struct relay_held *held, *after;
+    DL_FOREACH_SAFE (relay->conns, conn, next) {
+        for (int w = 0; w < 2; w++)
+            if (relay->policy[w].cut)
+                relay->counts[w].withheld += relay_pipe_waiting(&conn->pipes[w]);
+        conn_free(conn, true);
+    }
+    DL_FOREACH_SAFE (relay->held, held, after) {
+        int unread = 0;
+        if (!ioctl(held->fd, FIONREAD, &unread) && unread > 0)
+            relay->counts[TFL_RELAY_FORWARD].withheld += (uint64_t)unread;
+        DL_DELETE(relay->held, held);
+        reset_fd(held->fd);
+        free(held);
+    }
+    relay->n_held = 0;
+}
+
+void tfl_relay_free(struct tfl_relay *relay)
+{
+    if (!relay)
+        return;
+    tfl_listener_stop(&relay->listener);
+    drop_cut(relay);
+    free(relay->name);
+    free(relay);
+}
+
+void tfl_relay_shape(struct tfl_relay *relay, enum tfl_relay_way way, const struct tfl_relay_policy *policy)
+{
+    struct relay_conn *conn, *next;
+    if (relay->policy[way].cut && !policy->cut)
+        drop_cut(relay); /* under the old policy still */
+    relay->policy[way] = *policy;
+    DL_FOREACH_SAFE (relay->conns, conn, next) {
+        if (conn->connecting && policy->cut) { /* the listener does not know of it yet, and never will */
+            int fd = conn->ends[0].fd;
+            conn->ends[0].fd = -1;
+            tfl_io_stop(relay->config.loop, &conn->ends[0].io);
+            conn_free(conn, true);
+            hold(relay, fd);
+            continue;
+        }
+        relay_pipe_retime(&conn->pipes[way]);
+        settle(conn, conn->connecting || relay_pipe_write(&conn->pipes[way]));
+    }
+}
+
+struct tfl_relay_counts tfl_relay_counts(const struct tfl_relay *relay, enum tfl_relay_way way)
+{
+    struct tfl_relay_counts counts = relay->counts[way];
+    const struct relay_conn *conn;
+    const struct relay_held *held;
+    int unread;
+    if (!relay->policy[way].cut)
+        return counts;
+    DL_FOREACH (relay->conns, conn)
+        counts.withheld += relay_pipe_waiting(&conn->pipes[way]);
+    DL_FOREACH (relay->held, held)
+        if (way == TFL_RELAY_FORWARD && !ioctl(held->fd, FIONREAD, &unread) && unread > 0)
+            counts.withheld += (uint64_t)unread;
+    return counts;
+}
+
+size_t tfl_relay_open(const struct tfl_relay *relay)
+{
+    return relay->n_conns;
+}
