@@ -88,6 +88,15 @@ static int l_reserve(lua_State *L)
     return 1;
 }
 
+/* :unbind(port): a reserved port is let go for this program to listen on; it stays this run's. */
+static int l_unbind(lua_State *L)
+{
+    lua_Integer port = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, port > 0 && port <= UINT16_MAX, 2, "not a port");
+    tfl_local_unbind(check(L), (uint16_t)port);
+    return 0;
+}
+
 /* :add{name =, argv = {…}, env = {KEY = value}, cwd = folder, files = {[path in cwd] = {content =, mode =}},
  * ports = {http =, p2p =…}, url = nil | address of the API (default: of ports.http), ready = {path =, peers =},
  * dialect = "reference", stop_signal = "TERM", log = file}: makes a node known, or gives a stopped one a new spec.
@@ -278,7 +287,7 @@ static int l_logs(lua_State *L)
 
 int tfl_open_local(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"capabilities", l_capabilities}, {"reserve", l_reserve},
+    static const luaL_Reg methods[] = {{"capabilities", l_capabilities}, {"reserve", l_reserve}, {"unbind", l_unbind},
         {"add", l_add}, {"start", l_start}, {"stop", l_stop}, {"kill", l_kill}, {"restart", l_restart},
         {"pause", l_pause}, {"resume", l_resume}, {"wait_ready", l_wait_ready}, {"next_exit", l_next_exit},
         {"cleanup", l_cleanup}, {"pid", l_pid}, {"alive", l_alive}, {"state", l_state}, {"logs", l_logs},

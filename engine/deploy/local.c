@@ -108,6 +108,11 @@ int tfl_local_reserve(struct tfl_local *local, size_t n, uint16_t *ports, struct
     return tfl_ports_take(local->ports, n, ports, err);
 }
 
+void tfl_local_unbind(struct tfl_local *local, uint16_t port)
+{
+    tfl_ports_unbind(local->ports, port);
+}
+
 struct node *tfl_local_find(const struct tfl_local *local, const char *name)
 {
     struct node *node;

@@ -26,6 +26,8 @@ void tfl_local_free(struct tfl_local *local);
 
 /* Reserves n ports of this host for the nodes to come (deploy/ports.h). */
 int tfl_local_reserve(struct tfl_local *local, size_t n, uint16_t *ports, struct tfl_error *err);
+/* Lets go of a reserved port, for somebody of this program to listen on it; nobody else of this room gets it. */
+void tfl_local_unbind(struct tfl_local *local, uint16_t port);
 /* Makes a node known, or gives one that does not run a new spec. Takes over the members of spec (zeroed), also on error. */
 int tfl_local_add(struct tfl_local *local, struct tfl_node_spec *spec, struct tfl_error *err);
 

@@ -9,7 +9,8 @@ local wait = require "tfl.core.wait"
 local wallets = require "tfl.wallets"
 
 local Context = {}
-local later = { telemetry = true, start_node = true, partition = true, isolate = true, link = true, heal = true }
+for name, method in pairs(require "tfl.context.faults") do Context[name] = method end
+local later = { telemetry = true }
 local meta = {
     __index = function(_, name)
         if Context[name] then return Context[name] end
@@ -34,9 +35,6 @@ local function looked(ctx) ctx.owner.looked = true end
 
 --- Methods that show nothing of the cluster by being called.
 local blind = { subscribe = true, base_url = true, name = true }
-local methods_later = {
-    client = { dial_peer = 1 }, feed = {},
-}
 
 --- Durations of a last table of options, as the engine takes them.
 local function with_seconds(...)
@@ -68,9 +66,6 @@ local function proxy(ctx, kind, target, extra)
         __index = function(self, name)
             local method = extra and extra[name] or target[name]
             if type(method) ~= "function" then
-                if methods_later[kind][name] then
-                    errors.usage("%s:%s is not there yet in this version of tfl", kind, name)
-                end
                 local names = {}
                 for known in pairs(getmetatable(target).__index) do names[#names + 1] = known end
                 errors.usage("%s:%s: there is no such method%s", kind, tostring(name), suggest.hint(tostring(name), names))
@@ -113,7 +108,11 @@ end
 
 --- The client of a node by name; counts as a look when it answers.
 function Context:client_of(name)
-    if not self.proxies[name] then self.proxies[name] = proxy(self, "client", self.run.clients[name]) end
+    if not self.proxies[name] then
+        self.proxies[name] = proxy(self, "client", self.run.clients[name], {
+            dial_peer = function(client, to) return self:dial_peer(name, client, to) end,
+        })
+    end
     return self.proxies[name]
 end
 

@@ -19,11 +19,14 @@ local wait = require "tfl.core.wait"
 ---@field ready_t number|nil when the node was ready again (node verbs)
 ---@field ready_slot integer|nil
 ---@field bit boolean|nil whether it did something measurable
+---@field links boolean|nil it is about links: then cut, groups or shape, rules (of tfl.core.links) and, once over, counts
+---@field text string|nil what it is, for people: "{0,1}|{2,3}"
 ---@field error string|nil why the verb failed
 
 ---@class tfl.Faults
 local Faults = {}
 Faults.__index = Faults
+for name, method in pairs(require "tfl.link_faults") do Faults[name] = method end
 
 local M = {}
 
@@ -83,7 +86,7 @@ end
 ---@return string|nil
 function Faults:refusal(verb)
     local plan = self.run.plan
-    if not plan.control then
+    if not plan.control and not plan.chaos then
         return ("%s: the scenario does not control its nodes; add :enable_node_control() to it"):format(verb)
     elseif not self.run.deployer:capabilities()[verb] then
         return ("%s: the deployer %s cannot do that"):format(verb, plan.deployer)
@@ -192,6 +195,7 @@ end
 --- At the end of the window: waits for verbs that have begun and ends what is in force. Stopped nodes stay stopped.
 function Faults:finish()
     while self.running > 0 do self.idle:wait() end
+    self:heal_all()
     for _, node in ipairs(self.run.nodes) do
         local fault = self.down[node.name]
         if fault and fault.verb == "pause" and self.run.paused[node.name] then

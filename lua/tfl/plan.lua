@@ -79,7 +79,8 @@ function M.build(scenario, options)
         f = shape:active_slot_coeff(), f_ratio = shape:active_slot_ratio(), delta = shape:delta(),
         security_param = shape:security_param(), window_slots = shape:window_slots(), nonce = shape:nonce(),
         expectations = scenario.expectations, workloads = scenario.workloads, duration_stated = stated and true or false,
-        control = scenario.control,
+        control = scenario.control, link_shape = shape:links(),
+        links = (shape:links() or scenario.control and scenario.control.links) and true or false,
         run_id = string.format("%s-%d-%08x", scenario.name, seed, sys.random()),
     }
     if plan.window_slots < 1 then
@@ -90,7 +91,9 @@ function M.build(scenario, options)
     plan.expectations, plan.brought_by = all_expectations(plan)
     plan.chain_id = plan.run_id
     plan.stakes = {}
-    for i, node in ipairs(plan.nodes) do plan.stakes[i] = { key = node.leader_pub, stake = node.stake } end
+    for _, node in ipairs(plan.nodes) do
+        if node.stake > 0 then plan.stakes[#plan.stakes + 1] = { key = node.leader_pub, stake = node.stake } end
+    end
     plan.expected_blocks = plan.window_slots * plan.f
     for _, expectation in ipairs(plan.expectations) do
         if expectation.built_in and expectation.prepare then expectation:prepare(plan) end

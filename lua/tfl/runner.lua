@@ -24,7 +24,7 @@ local FULL_BYTES = 256 * 1024
 local M = {}
 local Run = {}
 Run.__index = Run
-for _, part in ipairs { require "tfl.hooks", (require "tfl.view") } do
+for _, part in ipairs { require "tfl.hooks", require "tfl.members", (require "tfl.view") } do
     for name, method in pairs(part) do Run[name] = method end
 end
 
@@ -122,6 +122,7 @@ function Run:deploy()
     plan.genesis_id = topology.genesis_id(plan)
     wallets.fund(plan)
     self.record:set_genesis { genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms }
+    if plan.link_shape then self.faults:shape("all", "all", plan.link_shape, false, "plan") end
     self.record:write("plan.json", require("tfl.core.json").encode(summary.plan(plan), true))
     for _, node in ipairs(self.nodes) do self.clients[node.name] = deployer:client(node) end
     self:each_node(function(node)

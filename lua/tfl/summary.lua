@@ -38,7 +38,7 @@ end
 function M.again(plan)
     local words = { "tfl", quote(plan.file) }
     if plan.deployer ~= "local" then words[#words + 1] = "-d " .. plan.deployer end
-    words[#words + 1] = "-n " .. #plan.nodes
+    words[#words + 1] = "-n " .. plan.topology:started_count()
     local seconds = plan.window_slots * plan.slot_seconds
     words[#words + 1] = string.format("-t %ss", (string.format("%.3f", seconds):gsub("%.?0+$", "")))
     words[#words + 1] = "--seed " .. plan.seed

@@ -4,6 +4,7 @@ local Plan = require("tfl.topology.plan")
 local bounds = require("tfl.verdict.bounds")
 local duration = require("tfl.duration")
 local errors = require("tfl.errors")
+local links = require("tfl.links")
 local new_builder = require("tfl.topology.builder")
 local suggest = require("tfl.suggest")
 
@@ -105,11 +106,34 @@ local function draw(self, n, seed, core)
         end
     end
     local graph = core.build(request)
-    if not graph.connected then
+    if not graph.connected and not self._unconnected then
         errors.bad_config("layout: the %d nodes are not connected by its %d edges, so they would finalise apart; add "
             .. "edges until every node can be reached", n, #graph.edges)
     end
     return graph
+end
+
+--- Whom a late node dials when nobody says otherwise: as the shape would have it.
+local function late_dials(shape, index, k)
+    local dials = {}
+    local first = ({ star = 0, custom = 0, full = 0, k_regular = math.max(0, index - (k or 1)) })[shape] or index - 1
+    local last = (shape == "star" or shape == "custom") and 0 or index - 1
+    for i = first, last do
+        dials[#dials + 1] = i
+    end
+    return dials
+end
+
+--- Adds the planned nodes that are not started with the others.
+local function add_late(self, graph, seed, core)
+    local n = #graph.nodes
+    local all = core.build({ n = n + self._late, shape = "chain", seed = seed }).nodes
+    for i = n + 1, #all do
+        local node = all[i]
+        node.late, node.stake, node.dials = true, self._late_stake, late_dials(self._shape, i - 1, self._k)
+        node.degree = #node.dials
+        graph.nodes[i] = node
+    end
 end
 
 local function stakers(graph)
@@ -165,11 +189,16 @@ function topology.plan(self, o)
     plan._ratio = topology.ratio(coeff(self, o, getenv))
     local f = plan:active_slot_coeff()
     plan._graph = draw(self, math.tointeger(n), o.seed, require("tfl.core.topology"))
+    if (self._late or 0) > 0 then
+        add_late(self, plan._graph, o.seed, require("tfl.core.topology"))
+    end
     if f >= 1 and stakers(plan._graph) > 1 then
         errors.bad_config("active_slot_coeff(1) with %d stakers: all of them would lead in every slot; use 0.9 or "
             .. "less, or one node", stakers(plan._graph))
     end
-    plan._delta = bounds.planned_delta(plan:diameter(), o.hop_ms or HOP_MS, plan._slot_ms)
+    plan._links = self._links
+    local hop_ms = (o.hop_ms or HOP_MS) + (self._links and links.worst_ms(self._links) or 0)
+    plan._delta = bounds.planned_delta(plan:diameter() + ((self._late or 0) > 0 and 1 or 0), hop_ms, plan._slot_ms)
     plan._window = o.window and duration.to_slots(o.window, plan:pace(), "run duration") or nil
     security(self, plan, f)
     return plan

@@ -39,6 +39,9 @@ local function verb(name, ...)
             errors.usage("node:%s: config is a table that is merged into the node's own, or a function of it; got %s", name,
                 errors.show(options.config))
         end
+        if options.peers ~= nil then
+            options = setmetatable({ peers = self.ctx:peers_of("node:" .. name .. ", peers", options.peers) }, { __index = options })
+        end
         return self.ctx:fault_of(self.ctx.run.faults:verb(self.ctx:entry(self.name), name, options, self.ctx.owner.name))
     end
 end
@@ -55,6 +58,10 @@ Node.restart = verb("restart", "wipe", "args", "config", "peers", "how", "timeou
 Node.pause = verb("pause")
 --- SIGCONT.
 Node.resume = verb("resume")
+
+--- Copies its data, when it is stopped or paused, to the run's folder: {name, path, node}, for start_node{snapshot =}.
+---@param name string
+function Node:snapshot(name) return self.ctx.run:snapshot(self.ctx:entry(self.name), name) end
 
 local meta = {
     __name = "node",

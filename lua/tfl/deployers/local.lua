@@ -3,6 +3,7 @@
 local core = require "tfl.core.local"
 local client = require "tfl.core.client"
 local errors = require "tfl.errors"
+local links = require "tfl.core.links"
 local proc = require "tfl.core.proc"
 local sys = require "tfl.core.sys"
 
@@ -15,6 +16,7 @@ local M = {
     genesis_delay_ms = function(n) return 1000 + 10 * n end, -- JUDGING, Time
     capabilities = {
         start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true,
+        partition = true, isolate = true, link = true, start_node = true, snapshot = true,
     },
 }
 
@@ -23,7 +25,7 @@ local M = {
 function M.new(options)
     return setmetatable({
         core = core.new { run_id = options.run_id, dir = options.dir }, dir = options.dir, specs = {}, addresses = {},
-        own = {},
+        names = {}, own = {}, relays = {},
     }, Local)
 end
 
@@ -33,19 +35,52 @@ function Local:capabilities() return M.capabilities end
 --- Reserves the addresses of all nodes.
 function Local:prepare(plan)
     self.plan = plan
-    local ports = self.core:reserve(2 * #plan.nodes)
-    for i, node in ipairs(plan.nodes) do
-        self.addresses[node.index] = { http = ports[2 * i - 1], p2p = ports[2 * i] }
+    if plan.links then self.links = links.new { seed = plan.seed } end
+    self:add_nodes(plan.nodes)
+end
+
+--- The same for nodes that come later.
+function Local:add_nodes(nodes)
+    local ports = self.core:reserve(2 * #nodes)
+    for i, node in ipairs(nodes) do
+        self.addresses[node.index], self.names[node.index] = { http = ports[2 * i - 1], p2p = ports[2 * i] }, node.name
     end
 end
+
+--- The port at which one node finds another: of the relay between them when links can be faulty.
+---@param from string
+---@param index integer of the other
+---@return integer
+local function peer_port(self, from, index)
+    local to = self.addresses[index]
+    if not self.links then return to.p2p end
+    local name = self.names[index]
+    local key = from .. "/" .. name
+    if not self.relays[key] then
+        local port = self.core:reserve(1)[1]
+        self.core:unbind(port)
+        self.links:edge { from = from, to = name, listen = port, target = to.p2p }
+        self.relays[key] = port
+    end
+    return self.relays[key]
+end
+
+--- What the node `from` dials to reach the node of that index.
+---@return string address "/ip4/127.0.0.1/tcp/20040"
+function Local:peer_address(from, index) return "/ip4/127.0.0.1/tcp/" .. peer_port(self, from, index) end
+
+--- Puts a link fault in force: {rules, cut | latency, jitter, rate, loss}, see tfl.core.links. Gives its number.
+function Local:link_fault(spec) return self.links:fault(spec) end
+function Local:link_heal(id) return self.links:heal(id) end
+function Local:link_counts(id) return self.links:counts(id) end
 
 --- What the kind is told of one node.
 local function kind_node(self, node)
     local peers, own = {}, self.own[node.name] or {}
-    for i, index in ipairs(own.peers or node.dials) do peers[i] = { port = self.addresses[index].p2p } end
+    for i, index in ipairs(own.peers or node.dials) do peers[i] = { port = peer_port(self, node.name, index) } end
     local folder = string.format("%s/nodes/%s", self.dir, node.name)
     return {
-        index = node.index, name = node.name, degree = node.degree, peers = peers, ports = self.addresses[node.index],
+        index = node.index, name = node.name, degree = own.peers and #own.peers or node.degree, leads = node.stake > 0, peers = peers, ports = self.addresses[node.index],
         dirs = { run = folder, data = folder .. "/data", log = self.dir .. "/logs" },
         keys = { node_key = node.node_key, leader_key = node.leader_key }, args = own.args, config = own.config,
     }
@@ -96,7 +131,7 @@ function Local:restart(node, options)
         self.core:stop(name, { how = options.how, timeout = options.timeout })
     end
     if options.wipe then
-        local data = kind_node(self, node).dirs.data
+        local data = self:data_dir(node)
         local result = proc.exec { "rm", "-rf", "--", data }
         if result.code ~= 0 then
             error(errors.new("io", "%s: its data in %s could not be removed: %s", name, data, result.stderr), 0)
@@ -128,7 +163,14 @@ function Local:next_exit() return self.core:next_exit() end
 function Local:logs(name, bytes) return self.core:logs(name, bytes) end
 function Local:pid(name) return self.specs[name] and self.core:pid(name) end
 function Local:alive(name) return self.specs[name] ~= nil and self.core:alive(name) end
-function Local:cleanup() self.core:cleanup() end
+
+function Local:cleanup()
+    if self.links then self.links:close() end
+    self.core:cleanup()
+end
+
+--- Where a node's chain lies.
+function Local:data_dir(node) return kind_node(self, node).dirs.data end
 
 --- What `tfl doctor` says of this host: rows of {name, ok, message}.
 function M.doctor()

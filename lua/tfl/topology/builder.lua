@@ -1,6 +1,7 @@
 --- The builder `t` of scenario:topology_with: what a scenario wishes, checked only as far as one value goes.
 local duration = require("tfl.duration")
 local errors = require("tfl.errors")
+local links = require("tfl.links")
 local suggest = require("tfl.suggest")
 
 ---@class tfl.TopologyBuilder
@@ -77,6 +78,29 @@ function Builder:layout(fn)
         errors.usage("layout(%s): expected a function(n) that returns edges {{0, 1}, {1, 2}}", errors.show(fn))
     end
     self._shape, self._layout = "custom", fn
+    return self
+end
+
+--- Nodes that are planned, have keys, and are not started with the others: ctx:start_node("node-4") starts one. Their names go on
+-- after those of the others. Without options they hold no stake.
+---@param n integer
+---@param options? {stake:integer} of each; the others hold 100,000
+---@return tfl.TopologyBuilder
+function Builder:late_nodes(n, options)
+    self._late = whole(n, "late_nodes")
+    options = errors.options("late_nodes", options, "stake")
+    self._late_stake = options.stake and whole(options.stake, "late_nodes, stake") or 0
+    if self._late < 0 or self._late_stake < 0 then
+        errors.usage("late_nodes(%d): expected 0 or more", n)
+    end
+    return self
+end
+
+--- Shapes all links for the whole run: "wan", "lossy", or {latency = "40ms", jitter = "10ms", rate = bytes a second, loss = 0.02}.
+---@param shape string|table
+---@return tfl.TopologyBuilder
+function Builder:links(shape)
+    self._links = links.shape("links", shape)
     return self
 end
 

@@ -15,6 +15,16 @@ function Plan:node_count()
     return #self._graph.nodes
 end
 
+--- Nodes that are started with the cluster.
+---@return integer
+function Plan:started_count()
+    local n = 0
+    for _, node in ipairs(self:nodes()) do
+        n = n + (node.late and 0 or 1)
+    end
+    return n
+end
+
 --- "star", "chain", "ring", "full", "k_regular" or "custom".
 ---@return string
 function Plan:shape()
@@ -82,6 +92,12 @@ function Plan:safe_security_param()
     return self._safe
 end
 
+--- What all links are shaped to for the whole run, or nil.
+---@return tfl.LinkShape|nil
+function Plan:links()
+    return self._links
+end
+
 --- Δ, slots.
 ---@return integer
 function Plan:delta()
@@ -110,8 +126,10 @@ end
 ---@return string
 function Plan:describe()
     local n = self:node_count()
-    return ("%d node%s, %s"):format(n, n == 1 and "" or "s", self._shape == "k_regular"
-        and ("k_regular(%d)"):format(self._k) or self._shape)
+    local late = n - self:started_count()
+    n = n - late
+    return ("%d node%s%s, %s"):format(n, n == 1 and "" or "s", late > 0 and (" + %d late"):format(late) or "",
+        self._shape == "k_regular" and ("k_regular(%d)"):format(self._k) or self._shape)
 end
 
 --- The plan as plain data for plan.json, without secrets.
@@ -126,6 +144,7 @@ function Plan:data()
             stake = node.stake,
             dials = node.dials,
             degree = node.degree,
+            late = node.late,
         }
     end
     return {

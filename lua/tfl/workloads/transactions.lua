@@ -35,7 +35,10 @@ end
 --- Names of the nodes that are sent to, and how one is picked.
 local function targets(wish, nodes)
     local names, known = {}, {}
-    for i, node in ipairs(nodes) do names[i], known[node.name], known[node.index] = node.name, node.name, node.name end
+    for _, node in ipairs(nodes) do
+        known[node.name], known[node.index] = node.name, node.name
+        if not node.late then names[#names + 1] = node.name end
+    end
     if type(wish) == "string" then return names, wish end
     local list = {}
     for i, node in ipairs(wish) do

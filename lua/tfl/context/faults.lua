@@ -1,0 +1,140 @@
+--- Methods of `ctx` that change the cluster: links cut and shaped, nodes that join. lua/tfl/context.lua takes them in.
+local errors = require "tfl.errors"
+local links = require "tfl.links"
+
+local Faults = {}
+
+--- Names out of what a script calls nodes: a node, a name, an index, or a list of these.
+local function names(ctx, what, given)
+    local kind = type(given)
+    if kind == "string" or math.type(given) == "integer" then return { ctx:node(given).name } end
+    if kind ~= "table" then errors.usage("%s: nodes were expected (a node, a name, a list), got %s", what, errors.show(given)) end
+    if rawget(given, "ctx") then return { given.name } end
+    local list, seen = {}, {}
+    for _, one in ipairs(given) do
+        local name = names(ctx, what, one)[1]
+        if seen[name] then errors.usage("%s: %s is named twice", what, name) end
+        list[#list + 1], seen[name] = name, true
+    end
+    if #list == 0 then errors.usage("%s: an empty list of nodes", what) end
+    return list
+end
+
+local function is_options(value)
+    return type(value) == "table" and #value == 0 and not rawget(value, "ctx") and next(value) ~= nil
+end
+
+--- A link fault as scripts have it.
+---@class tfl.FaultHandle
+local Handle = {}
+
+--- Ends it; gives {bytes, delayed, withheld, connections, refused}: what happened to the bytes it was about.
+function Handle:heal() return self.faults:heal(self.record) end
+--- The same so far.
+function Handle:counts() return self.faults:counts(self.record) end
+--- Has it done something measurable: withheld a byte (a cut), delayed one (a shape)?
+function Handle:bit()
+    local counts = self:counts()
+    if self.record.cut then return (counts.withheld or 0) > 0 end
+    return (counts.delayed or 0) > 0
+end
+
+local handle_meta = { __index = function(handle, key) return Handle[key] or handle.record[key] end, __name = "fault" }
+
+local function handle(ctx, record)
+    ctx.owner.looked = true
+    return setmetatable({ faults = ctx.run.faults, record = record }, handle_meta)
+end
+
+--- ctx:partition({0, 1}, {2, 3}): cuts groups off from each other, both ways. Nodes that are named in none are a group of their own,
+--- also those that join later. {one_way = true} last: only what the first group sends to the second is cut.
+---@return tfl.FaultHandle
+function Faults:partition(...)
+    local arguments, options = { ... }, {}
+    if is_options(arguments[#arguments]) then
+        options = errors.options("ctx:partition", table.remove(arguments), "one_way")
+    end
+    local groups, seen = {}, {}
+    for i, given in ipairs(arguments) do
+        groups[i] = names(self, "ctx:partition", given)
+        for _, name in ipairs(groups[i]) do
+            if seen[name] then errors.usage("ctx:partition: %s is in two groups", name) end
+            seen[name] = true
+        end
+    end
+    if #groups == 0 or options.one_way and #groups ~= 2 then
+        errors.usage("ctx:partition: %s", options.one_way and "one way needs two groups: what the first sends to the second is cut"
+            or "groups of nodes were expected: ctx:partition({0, 1}, {2, 3})")
+    end
+    return handle(self, self.run.faults:cut(groups, options.one_way, self.owner.name))
+end
+
+--- Cuts a node off from all others, also from those that join later.
+---@return tfl.FaultHandle
+function Faults:isolate(which)
+    return handle(self, self.run.faults:cut({ names(self, "ctx:isolate", which) }, false, self.owner.name, "isolate"))
+end
+
+--- ctx:link(a, b, {latency = "40ms", jitter = "10ms", rate = 125000, loss = 0.02, one_way = true}) or ctx:link(a, b, "wan"): shapes what
+--- they send to each other; a and b are nodes, lists of nodes or "all". Several shapes on one link add up.
+---@return tfl.FaultHandle
+function Faults:link(a, b, shape)
+    local function set(given) return given == "all" and "all" or names(self, "ctx:link", given) end
+    return handle(self, self.run.faults:shape(set(a), set(b), links.shape("ctx:link", shape),
+        type(shape) == "table" and shape.one_way, self.owner.name))
+end
+
+--- Ends every link fault of scripts and chaos.
+function Faults:heal() self.run.faults:heal_all() end
+
+--- Indices of the nodes a node is to dial.
+local function peers_of(ctx, what, given)
+    if given == nil or given == "default" then return nil end
+    if given == "none" then return {} end
+    local list = {}
+    for i, name in ipairs(names(ctx, what, given)) do list[i] = ctx:entry(name).index end
+    return list
+end
+
+--- Starts a node during the run: one that the topology plans (late_nodes, or of a cluster driven by hand), one that was stopped, or a
+--- new one (without stake). Done when its program runs; :wait_ready() waits for more.
+---@param name string
+---@param options? {peers: "default"|"none"|table, config: table|function, snapshot: table|string, args: string[]}
+---@return tfl.Node
+function Faults:start_node(name, options)
+    local what = "ctx:start_node"
+    options = errors.options(what, options, "peers", "config", "snapshot", "args")
+    local refusal = self.run.faults:refusal "start_node"
+    if refusal then errors.usage("%s", refusal) end
+    local entry = self:entry(type(name) == "table" and name.name or name) or self.run:add_node(name)
+    if options.snapshot then self.run:restore(entry, options.snapshot) end
+    self.run.faults:verb(entry, "start", {
+        peers = peers_of(self, what, options.peers), config = options.config, args = options.args,
+    }, self.owner.name)
+    return self:node(entry.name)
+end
+
+Faults.peers_of = peers_of
+
+--- client:dial_peer(node | address): the node `from` dials another one, through the relay of their link if there is one.
+---@return string peer id
+function Faults:dial_peer(from, client, to)
+    local address = to
+    local entry = type(to) ~= "string" and self:entry(self:node(type(to) == "table" and to.name or to).name) or self:entry(to)
+    if entry then
+        if entry.name == from then errors.usage("client:dial_peer: %s cannot dial itself", from) end
+        address = self.run.deployer:peer_address(from, entry.index)
+    elseif not tostring(to):find "^/" then
+        errors.usage("client:dial_peer(%s): a node or an address such as /ip4/127.0.0.1/tcp/20040 was expected", errors.show(to))
+    end
+    local answer = client:post("/network/dial_peer", { addr = address })
+    if answer.status ~= 200 then
+        local err = errors.new("rejected", "%s: it could not dial %s (HTTP %d: %s)", from, entry and entry.name or address,
+            answer.status, tostring(answer.body))
+        err.node = from
+        error(err, 0)
+    end
+    return answer.json or answer.body
+end
+
+return Faults

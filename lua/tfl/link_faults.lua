@@ -1,0 +1,122 @@
+--- Faults of the links between nodes: methods of tfl.faults. Sets of nodes become rules of tfl.core.links; nodes that join later
+--- are covered by sets that are complements.
+local errors = require "tfl.errors"
+local links = require "tfl.links"
+
+local M = {}
+
+--- Refuses what cannot be done to links here.
+local function check(self, verb)
+    local refusal = self:refusal(verb)
+    if refusal then errors.usage("%s", refusal) end
+    if not self.run.plan.links then
+        errors.usage("%s: no relays stand between the nodes; say :enable_node_control{links = true}", verb)
+    end
+end
+
+local function both(rules, a, b)
+    rules[#rules + 1] = { from = a, to = b }
+    rules[#rules + 1] = { from = b, to = a }
+end
+
+--- Everybody else, whether there yet or not.
+local function others(groups)
+    local named = {}
+    for _, group in ipairs(groups) do table.move(group, 1, #group, #named + 1, named) end
+    return { except = named }
+end
+
+local function show(groups)
+    local texts = {}
+    for i, group in ipairs(groups) do texts[i] = "{" .. table.concat(group, ","):gsub("node%-", "") .. "}" end
+    return table.concat(texts, "|")
+end
+
+--- Puts a fault in force and opens its record; `spec` is that of tfl.core.links.
+function M:link_fault(verb, spec, fault)
+    local id = self.run.deployer:link_fault(spec)
+    fault.verb, fault.links, fault.link_id, fault.rules, fault.cut = verb, true, id, spec.rules, spec.cut
+    return self:open(fault)
+end
+
+--- Cuts groups of nodes off from each other. Nodes that are in none form a group of their own, also those that join later. One
+--- way: only what the first group sends to the second is cut.
+---@param groups string[][] names
+---@param one_way boolean
+---@param by string
+---@param verb? string "partition"
+---@return tfl.Fault
+function M:cut(groups, one_way, by, verb)
+    verb = verb or "partition"
+    check(self, verb)
+    local rules = {}
+    if one_way then
+        rules[1] = { from = groups[1], to = groups[2] }
+    else
+        local rest = others(groups)
+        for i, a in ipairs(groups) do
+            for j = i + 1, #groups do both(rules, a, groups[j]) end
+            both(rules, a, rest)
+        end
+    end
+    return self:link_fault(verb, { rules = rules, cut = true }, {
+        targets = others(groups).except, by = by, groups = groups, text = one_way and show(groups):gsub("|", "→") or show(groups),
+        params = { groups = groups, one_way = one_way or nil },
+    })
+end
+
+--- Shapes what the nodes of two sets send to each other, or (one way) the first to the second.
+---@param a string[]|"all"
+---@param b string[]|"all"
+---@param shape tfl.LinkShape
+---@param one_way boolean
+---@param by string
+---@return tfl.Fault
+function M:shape(a, b, shape, one_way, by)
+    if by ~= "plan" then check(self, "link") end
+    local function set(names) return names == "all" and { except = {} } or names end
+    local rules = { { from = set(a), to = set(b) } }
+    if not one_way then rules[2] = { from = set(b), to = set(a) } end
+    local targets, seen = {}, {}
+    for _, names in ipairs { a, b } do
+        for _, name in ipairs(names == "all" and {} or names) do
+            if not seen[name] then targets[#targets + 1], seen[name] = name, true end
+        end
+    end
+    local spec = { rules = rules }
+    for name, value in pairs(shape) do spec[name] = value end
+    return self:link_fault("link", spec, {
+        targets = targets, by = by, shape = shape, text = links.show(shape),
+        params = { a = a, b = b, one_way = one_way or nil, latency = shape.latency, jitter = shape.jitter, rate = shape.rate,
+            loss = shape.loss },
+    })
+end
+
+--- What happened to the bytes a link fault is about: {bytes, delayed, withheld, connections, refused}.
+---@param fault tfl.Fault
+function M:counts(fault)
+    if fault.t1 or not fault.link_id then return fault.counts or {} end
+    return self.run.deployer:link_counts(fault.link_id)
+end
+
+--- Ends a link fault. Healing a healed one does nothing.
+---@param fault tfl.Fault
+---@return table counts
+function M:heal(fault)
+    if not fault.t1 then
+        fault.counts = self.run.deployer:link_heal(fault.link_id)
+        -- JUDGING, Verdict: a fault bit when it did something measurable. What a cut withheld are at least pings.
+        if fault.cut then fault.bit = fault.counts.withheld > 0 else fault.bit = fault.counts.delayed > 0 end
+        self:close(fault)
+    end
+    return fault.counts
+end
+
+--- Ends all link faults that are in force, but for those the plan asked for.
+function M:heal_all()
+    for _, fault in ipairs(self.records) do
+        if fault.links and not fault.t1 and fault.by ~= "plan" then self:heal(fault) end
+    end
+end
+
+return M

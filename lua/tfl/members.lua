@@ -1,0 +1,96 @@
+--- Nodes that join a run, and snapshots of their data. Methods of a run; `tfl.runner` takes them in.
+local errors = require "tfl.errors"
+local json = require "tfl.core.json"
+local proc = require "tfl.core.proc"
+local sys = require "tfl.core.sys"
+local topology = require "tfl.core.topology"
+
+local Members = {}
+
+local NAME = "^[%w_][%w_%-%.]*$"
+
+--- A node that the plan does not know: the next index, keys from the seed, no stake.
+---@param name string
+---@return table entry of run.nodes
+function Members:add_node(name)
+    if type(name) ~= "string" or not name:match(NAME) or #name > 60 then
+        errors.usage("ctx:start_node: a name of letters, digits, '_', '-' and '.' was expected, got %s", errors.show(name))
+    end
+    local index = #self.nodes
+    local made = topology.build { n = index + 1, shape = "chain", seed = self.plan.seed }.nodes[index + 1]
+    made.name, made.stake, made.dials, made.degree, made.late = name, 0, { 0 }, 1, true
+    self.deployer:add_nodes { made }
+    self.nodes[index + 1], self.stakes[name] = made, 0
+    self.clients[name] = self.deployer:client(made)
+    self.faults:absent(made)
+    return made
+end
+
+local function run(what, ...)
+    local result = proc.exec { ... }
+    if result.code ~= 0 then error(errors.new("io", "%s: %s", what, result.stderr), 0) end
+end
+
+--- What a cluster must share with the one a snapshot is of.
+local function genesis_of(plan)
+    return {
+        chain_id = plan.chain_id, genesis_time_ms = plan.genesis_time_ms, genesis_id = plan.genesis_id, seed = plan.seed,
+        slot_ms = plan.slot_ms, f = plan.f_ratio, security_param = plan.security_param, nodes = #plan.nodes,
+    }
+end
+
+--- Copies the data of a node that does not run (or is paused) into the run's folder.
+---@param entry table
+---@param name string
+---@return {name: string, path: string, node: string}
+function Members:snapshot(entry, name)
+    if type(name) ~= "string" or not name:match(NAME) or #name > 60 then
+        errors.usage("node:snapshot: a name of letters, digits, '_', '-' and '.' was expected, got %s", errors.show(name))
+    end
+    local state = self.deployer:state(entry.name)
+    if state ~= "stopped" and state ~= "paused" and state ~= "exited" then
+        local err = errors.new("wrong_state", "%s: it is %s; a snapshot is of a node that is stopped or paused", entry.name, state)
+        err.node = entry.name
+        error(err, 0)
+    end
+    local path = ("%s/snapshots/%s"):format(self.dir, name)
+    if sys.stat(path) then errors.usage("node:snapshot: there is a snapshot %q already", name) end
+    run("the snapshot " .. name, "mkdir", "-p", "--", path)
+    run("the snapshot " .. name, "cp", "-a", "--reflink=auto", "--", self.deployer:data_dir(entry), path .. "/data")
+    sys.write_file(path .. "/meta.json", json.encode(genesis_of(self.plan), true))
+    self.record:event("snapshot", { node = entry.name, name = name })
+    return { name = name, path = path, node = entry.name }
+end
+
+--- The folder of a snapshot: what node:snapshot gave, its name in this run, or a path.
+---@return string
+function Members:snapshot_path(snapshot)
+    local path = type(snapshot) == "table" and snapshot.path or snapshot
+    if type(path) ~= "string" then errors.usage("snapshot: what node:snapshot gave was expected, got %s", errors.show(path)) end
+    if not path:find "/" then path = ("%s/snapshots/%s"):format(self.dir, path) end
+    if not sys.stat(path .. "/meta.json") then
+        errors.usage("snapshot %s: there is no snapshot (no meta.json) in %s", errors.show(snapshot), path)
+    end
+    return path
+end
+
+--- Gives a node that does not run the data of a snapshot.
+function Members:restore(entry, snapshot)
+    local path = self:snapshot_path(snapshot)
+    if self.deployer:alive(entry.name) then
+        local err = errors.new("wrong_state", "%s: it runs; stop it before it gets the data of a snapshot", entry.name)
+        err.node = entry.name
+        error(err, 0)
+    end
+    local meta = json.decode(sys.read_file(path .. "/meta.json"))
+    if type(meta) ~= "table" or meta.genesis_id ~= self.plan.genesis_id then
+        errors.usage("snapshot %s: it is of another chain (genesis %s, here %s)", path, tostring(meta and meta.genesis_id),
+            self.plan.genesis_id)
+    end
+    local data = self.deployer:data_dir(entry)
+    run(entry.name .. ": its data", "rm", "-rf", "--", data)
+    run(entry.name .. ": its data", "mkdir", "-p", "--", (data:gsub("/[^/]*$", "")))
+    run(entry.name .. ": its data", "cp", "-a", "--reflink=auto", "--", path .. "/data", data)
+end
+
+return Members
