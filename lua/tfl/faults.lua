@@ -122,6 +122,7 @@ local function carry_out(self, node, verb, options)
     local run, deployer = self.run, self.run.deployer
     if verb == "start" or verb == "restart" then
         if verb == "restart" and run.feed then run.feed:stop_node(node.name) end
+        if options.peers then node.dials, node.degree = options.peers, #options.peers end
         deployer[verb](deployer, node, options)
         run.exits[node.name], run.paused[node.name], run.started[node.name] = nil, nil, true
         run.clients[node.name], run.pids[node.name] = deployer:client(node), deployer:pid(node.name)
@@ -168,7 +169,7 @@ end
 --- is cancelled. Raises usage, wrong_state, spawn, timeout.
 ---@param node table of run.nodes
 ---@param verb "start"|"stop"|"kill"|"restart"|"pause"|"resume"
----@param options table|nil of the deployer: {how, timeout, wipe, args, config, peers}
+---@param options table|nil {how, timeout, wipe, args, config} of the deployer, and peers: indices of nodes to dial from now on
 ---@param by string
 ---@return tfl.Fault|nil the record; nil for a start or resume that ended none
 function Faults:verb(node, verb, options, by)

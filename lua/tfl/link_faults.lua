@@ -1,5 +1,6 @@
 --- Faults of the links between nodes: methods of tfl.faults. Sets of nodes become rules of tfl.core.links; nodes that join later
 --- are covered by sets that are complements.
+local bounds = require "tfl.verdict.bounds"
 local errors = require "tfl.errors"
 local links = require "tfl.links"
 
@@ -83,10 +84,12 @@ function M:shape(a, b, shape, one_way, by)
             if not seen[name] then targets[#targets + 1], seen[name] = name, true end
         end
     end
-    local spec = { rules = rules }
+    local spec, plan = { rules = rules }, self.run.plan
+    local worst = (plan.backend.hop_ms or 0) + links.worst_ms(shape)
     for name, value in pairs(shape) do spec[name] = value end
     return self:link_fault("link", spec, {
         targets = targets, by = by, shape = shape, text = links.show(shape),
+        beyond_plan = by ~= "plan" and bounds.planned_delta(plan.topology:diameter(), worst, plan.slot_ms) > plan.delta or nil,
         params = { a = a, b = b, one_way = one_way or nil, latency = shape.latency, jitter = shape.jitter, rate = shape.rate,
             loss = shape.loss },
     })

@@ -3,6 +3,7 @@
 ---
 --- Two tasks: `body` walks the phases and may be cut short at any moment (a node died, Ctrl-C, a script error, the chain
 --- stands still); the caller's task waits for it, judges what there is, and cleans up.
+local agreement = require "tfl.agreement"
 local context = require "tfl.context"
 local errors = require "tfl.errors"
 local faults = require "tfl.faults"
@@ -166,6 +167,7 @@ function Run:ready()
         security_param = plan.security_param,
     }
     for _, name in ipairs(self:live_nodes()) do self.feed:add(name, self.clients[name]) end
+    if plan.wants_agreement then self.agreement = agreement.follow(self) end
 end
 
 --- Waits for genesis and until every node is online; then the window is known.
@@ -339,11 +341,15 @@ end
 function M.run(plan, ui)
     local run = setmetatable({
         plan = plan, ui = ui, t0 = task.now(), started_ms = task.wall_ms(), phases = {}, problems = {}, exits = {},
-        clients = {}, pids = {}, peers = {}, stakes = {}, nodes = table.move(plan.nodes, 1, #plan.nodes, 1, {}), started = {},
-        paused = {}, over = wait.signal(), capture_over = wait.signal(), owners = {},
+        clients = {}, pids = {}, peers = {}, stakes = {}, nodes = {}, started = {},
+        paused = {}, dialled = {}, over = wait.signal(), capture_over = wait.signal(), owners = {},
         expectations = {}, workloads = {}, watchers = {},
     }, Run)
-    for _, node in ipairs(plan.nodes) do run.stakes[node.name] = node.stake end
+    for i, node in ipairs(plan.nodes) do -- copies: whom a node dials may change
+        run.nodes[i] = {}
+        for key, value in pairs(node) do run.nodes[i][key] = value end
+        run.stakes[node.name] = node.stake
+    end
     run.faults = faults.new(run)
     run.record = record.open {
         scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out, keep = plan.keep,

@@ -87,8 +87,7 @@ local Scenario = {}
 
 --- Names of the builder that a later version brings, so that a script written for it is told so.
 local later = {
-    chaos_with = true, expect_recovery = true, expect_height_convergence = true,
-    expect_fork_resolution = true, expect_metric = true, expect_no_log = true,
+    chaos_with = true, expect_metric = true, expect_no_log = true,
 }
 
 local meta = {
@@ -206,6 +205,24 @@ end
 --- No note is spent twice on the canonical chain: tfl replays it.
 function Scenario:expect_no_double_spend()
     return self:with_expectation(require("tfl.expectations.tx_ledger").new("no_double_spend"))
+end
+
+--- After each fault the nodes that are up have a new block in common within a bound: see tfl.expectations.recovery.
+---@param options {within: any}
+function Scenario:expect_recovery(options)
+    return self:with_expectation(require("tfl.expectations.recovery").new(options))
+end
+
+--- At the end the nodes that are up are at most `lag` blocks apart.
+---@param options? {lag: integer}
+function Scenario:expect_height_convergence(options)
+    return self:with_expectation(require("tfl.expectations.height_convergence").new(options))
+end
+
+--- Every fork ends within a bound; cuts stop its clock.
+---@param options {within: any}
+function Scenario:expect_fork_resolution(options)
+    return self:with_expectation(require("tfl.expectations.fork_resolution").new(options))
 end
 
 --- Ends the description; loading a file does it for scenarios that were left open.

@@ -1,5 +1,7 @@
 --- What a run knows of its cluster: what contexts, expectations, the screen and the summary ask. Methods of a run;
 --- `tfl.runner` takes them in.
+local availability = require "tfl.verdict.availability"
+local bounds = require "tfl.verdict.bounds"
 local topology = require "tfl.core.topology"
 
 local View = {}
@@ -103,6 +105,19 @@ function View:ask_peers()
         local ok, info = pcall(self.clients[node.name].network_info, self.clients[node.name], { timeout = ANSWER_SECONDS })
         if ok then self.peers[node.name] = info.n_peers end
     end)
+end
+
+--- The chances of growth of the slots [from, to) that differ from f because of faults: see tfl.verdict.availability.
+function View:chances(from, to)
+    local plan, edges, names = self.plan, table.move(self.dialled, 1, #self.dialled, 1, {}), {}
+    for _, node in ipairs(self.nodes) do names[node.index] = node.name end
+    for _, node in ipairs(self.nodes) do
+        for _, index in ipairs(node.dials) do edges[#edges + 1] = { node.name, names[index] } end
+    end
+    return availability.chances {
+        f = plan.f, delta = plan.delta, allowance = bounds.recovery_slots(plan.slot_seconds, plan.delta), from = from, to = to,
+        nodes = self.nodes, edges = edges, faults = self.faults:list(),
+    }
 end
 
 function View:last_figures()

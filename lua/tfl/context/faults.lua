@@ -1,5 +1,6 @@
 --- Methods of `ctx` that change the cluster: links cut and shaped, nodes that join. lua/tfl/context.lua takes them in.
 local errors = require "tfl.errors"
+local json = require "tfl.core.json"
 local links = require "tfl.links"
 
 local Faults = {}
@@ -127,6 +128,7 @@ function Faults:dial_peer(from, client, to)
     elseif not tostring(to):find "^/" then
         errors.usage("client:dial_peer(%s): a node or an address such as /ip4/127.0.0.1/tcp/20040 was expected", errors.show(to))
     end
+    if entry then table.insert(self.run.dialled, { from, entry.name }) end
     local answer = client:post("/network/dial_peer", { addr = address })
     if answer.status ~= 200 then
         local err = errors.new("rejected", "%s: it could not dial %s (HTTP %d: %s)", from, entry and entry.name or address,
@@ -134,7 +136,7 @@ function Faults:dial_peer(from, client, to)
         err.node = from
         error(err, 0)
     end
-    return answer.json or answer.body
+    return json.decode(answer.body) or answer.body
 end
 
 return Faults

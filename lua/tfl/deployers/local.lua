@@ -77,10 +77,11 @@ function Local:link_counts(id) return self.links:counts(id) end
 --- What the kind is told of one node.
 local function kind_node(self, node)
     local peers, own = {}, self.own[node.name] or {}
-    for i, index in ipairs(own.peers or node.dials) do peers[i] = { port = peer_port(self, node.name, index) } end
+    for i, index in ipairs(node.dials) do peers[i] = { port = peer_port(self, node.name, index) } end
     local folder = string.format("%s/nodes/%s", self.dir, node.name)
     return {
-        index = node.index, name = node.name, degree = own.peers and #own.peers or node.degree, leads = node.stake > 0, peers = peers, ports = self.addresses[node.index],
+        index = node.index, name = node.name, degree = node.degree, leads = node.stake > 0, peers = peers,
+        ports = self.addresses[node.index],
         dirs = { run = folder, data = folder .. "/data", log = self.dir .. "/logs" },
         keys = { node_key = node.node_key, leader_key = node.leader_key }, args = own.args, config = own.config,
     }
@@ -98,18 +99,18 @@ local function cluster(self)
     return self.cluster
 end
 
---- Options of a start or restart stay the node's own until others are given: args, config, peers.
+--- Options of a start or restart stay the node's own until others are given: args, config.
 local function keep_options(self, node, options)
     local own = self.own[node.name] or {}
     self.own[node.name] = own
-    for _, name in ipairs { "args", "config", "peers" } do
+    for _, name in ipairs { "args", "config" } do
         if options[name] ~= nil then own[name] = options[name] end
     end
 end
 
 --- Starts a node: asks the kind how, then the C deployer. Raises spawn, wrong_state.
 ---@param node table
----@param options? {args: string[], config: table|function, peers: string[]}
+---@param options? {args: string[], config: table|function}
 function Local:start(node, options)
     keep_options(self, node, options or {})
     local about = kind_node(self, node)
@@ -123,7 +124,7 @@ end
 
 --- Ends a node that runs, and starts it again with its data, or without (wipe).
 ---@param node table
----@param options {wipe: boolean, args: string[], config: table|function, peers: string[], how: string, timeout: number}
+---@param options {wipe: boolean, args: string[], config: table|function, how: string, timeout: number}
 function Local:restart(node, options)
     local name = node.name
     local state = self.core:state(name)

@@ -41,6 +41,8 @@ local function judged_plan(run, upto)
     local copy = {}
     for key, value in pairs(run.plan.liveness) do copy[key] = value end
     copy.s0, copy.s1, copy.genesis_s = run.s0, upto, run.genesis_s
+    local chances = run:chances(run.s0, upto)
+    copy.p = #chances > 0 and chances or nil
     return copy
 end
 

@@ -76,7 +76,7 @@ local function assess(plan, slots, late, share)
     for _, slot in ipairs(slots) do
         grown[slot] = true
     end
-    local a = { growth = 0, slots = 0, late = 0, run = { slots = 0, hazard = 0.0 } }
+    local a = { growth = 0, grown = 0, slots = 0, late = 0, run = { slots = 0, hazard = 0.0 } }
     local run, counts, most = { slots = 0, hazard = 0.0 }, {}, 0.0
     for slot = plan.s0, plan.s1 - 1 do
         local p = own[slot] or plan.f
@@ -87,7 +87,8 @@ local function assess(plan, slots, late, share)
             counts[p] = (counts[p] or 0) + 1
             most = math.max(most, p > 0 and share * hazard(p) or 0)
             if grown[slot] then
-                a.growth = a.growth + 1
+                a.grown = a.grown + 1
+                a.growth = a.growth + (p > 0 and 1 or 0) -- what nobody could count on does not make up for the rest
                 run = { slots = 0, hazard = 0.0 }
             elseif p > 0 then
                 run.from, run.to = run.from or slot, slot
@@ -271,13 +272,14 @@ local function judge(plan, fig, late)
     elseif #behind > 0 then
         return "lagging", say_lagging(plan, behind, best), a
     end
-    return "ok", ("%d blocks (%.0f expected, ≥ %d required), longest gap %s"):format(a.growth, a.expected, a.required,
-        duration.show(a.run.slots * plan.slot_seconds)), a
+    return "ok", ("%d blocks (%.0f expected, ≥ %d required%s), longest gap %s"):format(a.grown, a.expected, a.required,
+        plan.p and " under faults" or "", duration.show(a.run.slots * plan.slot_seconds)), a
 end
 
 local function figures_of(plan, fig, a, n_late)
     return {
-        canonical = a.growth,
+        canonical = a.grown,
+        counted = plan.p and a.growth or nil,
         observed = fig.observed,
         expected = a.expected,
         required = a.required,
@@ -313,7 +315,15 @@ function liveness.judge(plan, fig)
     local late, n_late = as_set(fig.late_slots)
     local code, message, a = judge(plan, fig, {})
     local figures = figures_of(plan, fig, a, n_late)
-    if code == "ok" then
+    if code == "ok" and plan.p and a.required == 0 then
+        return {
+            verdict = "inconclusive",
+            code = "no_sample",
+            message = ("the faults left so little of the window (%.0f blocks expected) that a healthy chain may show none; run longer, "
+                .. "or with fewer faults"):format(a.expected),
+            figures = figures,
+        }
+    elseif code == "ok" then
         return { verdict = "pass", code = "ok", message = message, figures = figures }
     end
     if n_late > 0 then
