@@ -86,6 +86,19 @@ local function nodes_detail(run, figures)
     return list
 end
 
+--- The journal of faults, without what only the run needs.
+local function faults(run)
+    local list = {}
+    for _, fault in ipairs(run.faults:list()) do
+        list[#list + 1] = {
+            id = fault.id, name = fault.name, verb = fault.verb, targets = fault.targets, by = fault.by, text = fault.text,
+            from = fault.t0, to = fault.t1, ready = fault.ready_t, from_slot = fault.slot0, to_slot = fault.slot1,
+            counts = fault.counts, bit = fault.bit, error = fault.error,
+        }
+    end
+    return list
+end
+
 local function blocks(run, figures)
     local liveness = run.plan.liveness
     local f = figures or {}
@@ -129,7 +142,7 @@ function M.finish(run)
         run_seconds = run.ended_early and math.max(0, run.ended_slot - run.s0) * plan.slot_seconds or nil,
         window_seconds = plan.window_slots * plan.slot_seconds, wall_seconds = task.now() - run.t0, phases = phases,
         blocks = blocks(run, figures), propagation_ms = figures and figures.propagation_ms or M.object {},
-        transactions = plan.load and plan.load:summary() or nil,
+        faults = faults(run), transactions = plan.load and plan.load:summary() or nil,
         expectations = judged, nodes_detail = nodes_detail(run, figures), host = run.host:summary(),
         problems = run.problems, error = problem and { code = problem.code, message = problem.message, node = problem.node }
             or json.null,

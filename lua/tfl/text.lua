@@ -99,6 +99,51 @@ local function transactions(s, out, width)
         triple(t.lag_ms), t.lag_ms.late, t.planned, t.signing_us, held)
 end
 
+local function bytes(n)
+    if n < 1000 then return ("%d B"):format(n) elseif n < 1e6 then return ("%.0f kB"):format(n / 1e3) end
+    return ("%.1f MB"):format(n / 1e6)
+end
+
+--- "partition {0,1}|{2,3} (withheld 48 kB)".
+local function fault_text(fault)
+    local counts, note = fault.counts or {}, ""
+    if (counts.withheld or 0) > 0 then
+        note = " (withheld " .. bytes(counts.withheld) .. ")"
+    elseif (counts.delayed or 0) > 0 then
+        note = " (delayed " .. bytes(counts.delayed) .. ")"
+    elseif fault.bit == false then
+        note = fault.error and " (failed)" or " (did not bite)"
+    end
+    return M.clean(("%s %s%s"):format(fault.verb, fault.text or table.concat(fault.targets, ","), note))
+end
+
+--- What was done to the cluster: of a pass how often what, of other runs each with its time.
+local function faults(s, out, width)
+    local label, list, counts, order = "    " .. pad("faults", width + 1), {}, {}, {}
+    for _, fault in ipairs(s.faults or {}) do
+        if fault.by ~= "plan" then
+            list[#list + 1] = fault
+            if not counts[fault.verb] then order[#order + 1] = fault.verb end
+            counts[fault.verb] = (counts[fault.verb] or 0) + 1
+        end
+    end
+    if #list == 0 then return end
+    if s.verdict == "pass" then
+        for i, verb in ipairs(order) do order[i] = counts[verb] .. " " .. verb end
+        out[#out + 1] = label .. table.concat(order, " · ")
+        return
+    end
+    for i, fault in ipairs(list) do
+        if i > 8 then
+            out[#out + 1] = label .. ("… %d more"):format(#list - 8)
+            break
+        end
+        local back = fault.to and (" · %.1fs %s"):format(fault.ready or fault.to, fault.counts and "heal" or "back") or ""
+        out[#out + 1] = ("%s%.1fs %s%s"):format(label, fault.from, fault_text(fault), back)
+        label = (" "):rep(#label)
+    end
+end
+
 --- The summary as lines of text.
 ---@param s table summary
 ---@param colour boolean
@@ -122,6 +167,7 @@ function M.summary(s, colour)
         if e.name == "tx_inclusion" then transactions(s, out, width) end
     end
     if s.verdict ~= "pass" then nodes(s, out) end
+    faults(s, out, width)
     out[#out + 1] = "    " .. pad("phases", width + 1) .. phases(s)
     if s.host and s.host.loop_lag_ms and s.verdict ~= "pass" then
         out[#out + 1] = "    " .. pad("host", width + 1) .. string.format("loop late by up to %.1fms%s", s.host.loop_lag_ms,

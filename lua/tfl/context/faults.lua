@@ -88,6 +88,50 @@ end
 --- Ends every link fault of scripts and chaos.
 function Faults:heal() self.run.faults:heal_all() end
 
+--- What was done to the cluster so far, in order, by scripts, chaos and the plan: see tfl.Fault. Link faults have :heal, :counts, :bit.
+---@return tfl.FaultHandle[]
+function Faults:faults()
+    local list = {}
+    for i, record in ipairs(self.run.faults:list()) do list[i] = handle(self, record) end
+    return list
+end
+
+--- The slots of the window before, during or after a fault: {first, last + 1}, for ctx:figures and feed:canonical.
+---@param fault tfl.FaultHandle|string one of ctx:faults(), or its name ("restart#2")
+---@param which "before"|"during"|"after"
+---@return integer[]
+function Faults:window(fault, which)
+    local record = type(fault) == "table" and (rawget(fault, "record") or fault) or nil
+    for _, one in ipairs(self.run.faults:list()) do
+        if one.name == fault then record = one end
+    end
+    if not record or not record.slot0 then errors.usage("ctx:window: there is no fault %s", errors.show(fault)) end
+    local s0, s1 = self.run.s0 or 0, self.run.s1 or self.run:current_slot()
+    local windows = {
+        before = { s0, record.slot0 }, during = { record.slot0, record.slot1 or s1 }, after = { record.slot1 or s1, s1 },
+    }
+    if not windows[which] then errors.usage('ctx:window: "before", "during" or "after" was expected, got %s', errors.show(which)) end
+    return windows[which]
+end
+
+--- Figures of a window of slots (default: the run's): blocks canonical and observed, forks, max_reorg_depth, propagation_ms; with a load
+--- also the transactions that were meant to be sent in it: sent, accepted, included, final, latency of each {n, p50, p95, p99} in seconds.
+---@param options? {window: integer[]}
+---@return table
+function Faults:figures(options)
+    options = errors.options("ctx:figures", options, "window")
+    local window = options.window or { self.run.s0, self.run.s1 }
+    if type(window) ~= "table" or math.type(window[1]) ~= "integer" or math.type(window[2]) ~= "integer" then
+        errors.usage("ctx:figures: window = {s0, s1}, two slots, was expected, got %s", errors.show(options.window))
+    end
+    local all, out = self.run:figures(window[1], window[2]), { slots = math.max(0, window[2] - window[1]) }
+    for _, name in ipairs { "canonical", "observed", "forks", "max_reorg_depth", "propagation_ms" } do out[name] = all[name] end
+    local load = self.run.plan.load
+    if load then out.transactions = load:within(self.run, window) end
+    self.owner.looked = true
+    return out
+end
+
 --- Indices of the nodes a node is to dial.
 local function peers_of(ctx, what, given)
     if given == nil or given == "default" then return nil end

@@ -207,6 +207,39 @@ function Load:later_than(seconds)
     return late
 end
 
+local function quantiles(values)
+    table.sort(values)
+    local out = { n = #values }
+    for name, q in pairs { p50 = 0.5, p95 = 0.95, p99 = 0.99 } do out[name] = values[math.max(1, math.ceil(q * #values))] end
+    return out
+end
+
+--- What became of the transactions that were meant to be sent in a window of slots. In slices: the loop goes on.
+---@param run table
+---@param window integer[] {first, last + 1}
+---@return table|nil
+function Load:within(run, window)
+    if not self.load then return nil end
+    local from, to = (window[1] - run.s0) * run.plan.slot_seconds, (window[2] - run.s0) * run.plan.slot_seconds
+    local out, times = { sent = 0, accepted = 0, included = 0, final = 0 }, { accepted = {}, included = {}, final = {} }
+    for i = 1, self.load:counts().sent do
+        local one = self.load:transaction(i)
+        if one.intended >= from and one.intended < to then
+            out.sent = out.sent + 1
+            for stage, list in pairs(times) do
+                local at = (stage ~= "accepted" or one.answer == "accepted") and one[stage]
+                if at then
+                    out[stage], list[#list + 1] = out[stage] + 1, at - one.intended
+                end
+            end
+        end
+        if i % 1000 == 0 then wait.sleep(0) end
+    end
+    out.latency = {}
+    for stage, list in pairs(times) do out.latency[stage] = quantiles(list) end
+    return out
+end
+
 -- ---- the summary
 
 local function ms(latency)
