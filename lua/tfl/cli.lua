@@ -56,6 +56,7 @@ local function shared(command)
     command:option("-t --time", "duration of the window: 30s, 500ms, 2m"):convert(time)
     command:option("-p --param", "parameter of the scenario, KEY=VALUE"):count "*":convert(key_value)
     command:option("--seed", "seed of every random choice"):convert(whole("--seed", 0))
+    command:option("--replay", "make the faults of an earlier run: its folder")
 end
 
 local function parser()
@@ -119,6 +120,17 @@ local function environment_number(name, whole_number)
     return n
 end
 
+--- The seed of the run in a folder, so that a replay has its leaders and loads, too.
+local function replayed_seed(dir)
+    if not dir then return nil end
+    local ok, content = pcall(sys.read_file, dir .. "/plan.json")
+    local old = ok and json.decode(content)
+    if type(old) ~= "table" or math.type(old.seed) ~= "integer" then
+        errors.usage("--replay %s: there is no plan.json of a run in that folder", dir)
+    end
+    return old.seed
+end
+
 --- What flags and environment say, flags first.
 local function options_of(args)
     local params = {}
@@ -138,7 +150,7 @@ local function options_of(args)
     local ok, message = sys.log_configure(os.getenv "TFL_LOG" or os.getenv "RUST_LOG" or "")
     if not ok and os.getenv "TFL_LOG" then errors.usage("TFL_LOG: %s", message) end
     return {
-        deployer = args.deployer, params = params, seed = args.seed, out = args.out,
+        deployer = args.deployer, params = params, seed = args.seed or replayed_seed(args.replay), out = args.out, replay = args.replay,
         -- -p nodes= and -p duration= are the same flags by their other name
         nodes = args.nodes or flag("nodes", whole("-p nodes", 0)) or environment_number("LOGOS_BLOCKCHAIN_DEMO_NODES", true),
         duration = args.time or flag("duration", time) or environment_number "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS",
@@ -210,6 +222,7 @@ local function check(args)
                 made.wallets.notes_each == 1 and "" or "s")
         end
         if made.load then row("load", "%s", made.load:describe()) end
+        if made.chaos then row("chaos", "%s", made.chaos:describe()) end
         local names = {}
         for i, expectation in ipairs(made.expectations) do names[i] = expectation.name end
         row("judged by", "%s", table.concat(names, ", "))

@@ -193,18 +193,23 @@ function Faults:verb(node, verb, options, by)
     return ok and value or nil
 end
 
---- At the end of the window: waits for verbs that have begun and ends what is in force. Stopped nodes stay stopped.
-function Faults:finish()
+--- Heals links, resumes paused nodes and starts stopped ones: all of them, or only those that chaos stopped.
+---@param only_chaos? boolean
+function Faults:restore_all(only_chaos)
     while self.running > 0 do self.idle:wait() end
     self:heal_all()
     for _, node in ipairs(self.run.nodes) do
         local fault = self.down[node.name]
-        if fault and fault.verb == "pause" and self.run.paused[node.name] then
-            local ok, err = pcall(self.verb, self, node, "resume", nil, "final_heal")
+        local verb = fault and (fault.verb == "pause" and "resume" or (fault.verb == "stop" or fault.verb == "kill") and "start")
+        if verb and (verb == "resume" or not only_chaos or fault.by == "chaos") then
+            local ok, err = pcall(self.verb, self, node, verb, nil, "final_heal")
             if not ok then self.run:problem("infra", err) end
         end
     end
 end
+
+--- At the end of the window: waits for verbs that have begun and ends what is in force. Nodes that a script stopped stay stopped.
+function Faults:finish() self:restore_all(true) end
 
 --- Has the node, or a link of the cluster, come back so lately that the node may still be behind?
 ---@param name string

@@ -1,4 +1,5 @@
 --- The plan of a run: what a scenario, the command line and the environment come to, checked before anything starts.
+local chaos = require "tfl.expectations.chaos"
 local deployers = require "tfl.deployers"
 local describe = require "tfl.scenario"
 local duration = require "tfl.duration"
@@ -61,6 +62,17 @@ local function add_transactions(plan, scenario)
     wallets.plan(plan, scenario.accounts, load and load.plan)
 end
 
+--- The schedule of faults, and what judges that they bit.
+local function add_chaos(plan, scenario, options)
+    if scenario.chaos then
+        scenario.chaos:prepare(plan)
+        scenario.chaos.expectations = { chaos.new(scenario.chaos) }
+        plan.chaos = scenario.chaos
+    elseif options.replay then
+        errors.usage("--replay: the scenario %s has no chaos", plan.name)
+    end
+end
+
 ---@param scenario table from tfl.scenario
 ---@param options table {file, deployer, seed, nodes, duration, params, out}
 ---@return table plan raises usage and bad_config errors with the remedy
@@ -70,7 +82,8 @@ function M.build(scenario, options)
     local stated = options.duration or scenario.duration
     local window = stated or { slots = DEFAULT_SLOTS }
     local shape = topology.plan(scenario.topology, {
-        seed = seed, window = window, nodes = options.nodes, hop_ms = backend.hop_ms, kinds = kinds.names(),
+        seed = seed, window = window, nodes = options.nodes, kinds = kinds.names(), chaos = scenario.chaos or nil,
+        hop_ms = backend.hop_ms + (scenario.chaos and scenario.chaos:latency_ms() or 0),
     })
     local plan = {
         name = scenario.name, file = options.file, backend = backend, deployer = backend.name, seed = seed,
@@ -80,7 +93,9 @@ function M.build(scenario, options)
         security_param = shape:security_param(), window_slots = shape:window_slots(), nonce = shape:nonce(),
         expectations = scenario.expectations, workloads = scenario.workloads, duration_stated = stated and true or false,
         control = scenario.control, link_shape = shape:links(),
-        links = (shape:links() or scenario.control and scenario.control.links) and true or false,
+        links = (shape:links() or scenario.control and scenario.control.links or scenario.chaos and scenario.chaos:wants_links())
+            and true or false,
+        replay = options.replay,
         run_id = string.format("%s-%d-%08x", scenario.name, seed, sys.random()),
     }
     if plan.window_slots < 1 then
@@ -88,6 +103,7 @@ function M.build(scenario, options)
             type(window) == "table" and "0 slots" or tostring(window), duration.show(plan.slot_seconds))
     end
     add_transactions(plan, scenario)
+    add_chaos(plan, scenario, options)
     plan.expectations, plan.brought_by = all_expectations(plan)
     plan.chain_id = plan.run_id
     plan.stakes = {}

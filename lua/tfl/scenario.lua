@@ -87,7 +87,7 @@ local Scenario = {}
 
 --- Names of the builder that a later version brings, so that a script written for it is told so.
 local later = {
-    chaos_with = true, expect_metric = true, expect_no_log = true,
+    expect_metric = true, expect_no_log = true,
 }
 
 local meta = {
@@ -106,7 +106,7 @@ function M.new(name, context)
     check_name("tfl.scenario", name)
     return setmetatable({
         name = name, topology = topology.new(), workloads = {}, expectations = {}, duration = false, built = false,
-        accounts = false, load = false, control = false, context = context or false,
+        accounts = false, load = false, control = false, chaos = false, context = context or false,
     }, meta)
 end
 
@@ -177,6 +177,14 @@ function Scenario:transactions_with(fn)
     end
     self.load = require("tfl.workloads.transactions").new(fn)
     return self:with_workload(self.load)
+end
+
+--- Faults by a schedule drawn from the seed: fn gets its builder, see tfl.chaos.builder. It brings the expectation chaos.
+---@param fn fun(c: tfl.ChaosBuilder)
+function Scenario:chaos_with(fn)
+    if self.chaos then usage("scenario %s has chaos already; several faults go into one chaos_with", self.name) end
+    self.chaos = require("tfl.workloads.chaos").new(fn)
+    return self:with_workload(self.chaos)
 end
 
 --- Accepted transactions are on the canonical chain at the end. A scenario with a load has it anyway; here with other bounds.

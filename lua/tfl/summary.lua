@@ -21,7 +21,7 @@ function M.plan(plan)
         scenario = plan.name, file = plan.file, deployer = plan.deployer, seed = plan.seed, run_id = plan.run_id,
         genesis_time_ms = plan.genesis_time_ms, genesis_id = plan.genesis_id, params = M.object(plan.params),
         topology = plan.topology:data(), liveness = plan.liveness, wallets = plan.wallets,
-        transactions = plan.load and plan.load:data() or nil,
+        transactions = plan.load and plan.load:data() or nil, chaos = plan.chaos and plan.chaos:data() or nil,
     }
 end
 
@@ -42,6 +42,7 @@ function M.again(plan)
     local seconds = plan.window_slots * plan.slot_seconds
     words[#words + 1] = string.format("-t %ss", (string.format("%.3f", seconds):gsub("%.?0+$", "")))
     words[#words + 1] = "--seed " .. plan.seed
+    if plan.replay then words[#words + 1] = "--replay " .. quote(plan.replay) end
     local names = {}
     for name in pairs(plan.params) do names[#names + 1] = name end
     table.sort(names)

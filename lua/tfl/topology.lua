@@ -144,10 +144,14 @@ local function stakers(graph)
     return count
 end
 
-local function security(self, plan, f)
+local function security(self, plan, f, o)
     local W = plan._window or OPEN_END_SLOTS
     local safe = bounds.security_param(f, plan._delta, math.max(W, 1), EPSILON)
     plan._safe, plan._security = safe, self._security or safe
+    if o.chaos and not self._unsafe_k then
+        plan._security = o.chaos:security({ pace = plan:pace(), nodes = plan:nodes(), f = f, delta = plan._delta, epsilon = EPSILON,
+            k_healthy = safe, k = self._security })
+    end
     if plan._security < safe and not self._unsafe_k then
         errors.bad_config("security_param(%d) is unsafe: with f = %g, Δ = %d and %d slots a healthy run breaks safety "
             .. "more often than once in a million; use %d or more, or leave it out (a scenario that must fail says "
@@ -163,6 +167,7 @@ end
 ---@field active_slot_coeff? number
 ---@field hop_ms? number the deployer's worst delay of one hop
 ---@field kinds? string[] names of the kinds there are
+---@field chaos? table the chaos of the scenario, whose partitions k must bear
 ---@field getenv? fun(name:string):string|nil os.getenv
 
 --- Checks the wish and makes the plan, or raises an error that names the remedy; starts nothing.
@@ -200,7 +205,7 @@ function topology.plan(self, o)
     local hop_ms = (o.hop_ms or HOP_MS) + (self._links and links.worst_ms(self._links) or 0)
     plan._delta = bounds.planned_delta(plan:diameter() + ((self._late or 0) > 0 and 1 or 0), hop_ms, plan._slot_ms)
     plan._window = o.window and duration.to_slots(o.window, plan:pace(), "run duration") or nil
-    security(self, plan, f)
+    security(self, plan, f, o)
     return plan
 end
 

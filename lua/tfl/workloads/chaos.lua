@@ -1,0 +1,267 @@
+--- Chaos as a workload: makes the faults of the schedule at their slots. The state of the run may only turn an entry into "skipped".
+local bounds = require "tfl.verdict.bounds"
+local duration = require "tfl.duration"
+local errors = require "tfl.errors"
+local new_builder = require "tfl.chaos.builder"
+local schedule = require "tfl.chaos.schedule"
+local suggest = require "tfl.suggest"
+local task = require "tfl.core.task"
+local topology = require "tfl.core.topology"
+local wait = require "tfl.core.wait"
+
+local Chaos = { name = "chaos", built_in = true }
+Chaos.__index = Chaos
+Chaos.__name = "workload"
+
+local M = {}
+
+--- The verbs of a deployer that a clause needs, and whether it needs relays in the links.
+local needs = {
+    restart = { "restart" }, kill = { "kill", "start" }, pause = { "pause", "resume" }, churn = { "stop", "start" },
+    partition = { "partition", links = true }, latency = { "link", links = true },
+}
+
+---@param fn fun(c: tfl.ChaosBuilder)
+---@return table workload
+function M.new(fn)
+    if type(fn) ~= "function" then errors.usage "chaos_with: a function of the chaos builder was expected" end
+    local builder = new_builder()
+    fn(builder)
+    if #builder._clauses == 0 then errors.usage 'chaos_with: no fault is asked for; open one, as in c:restart():apply()' end
+    return setmetatable({ wish = builder._clauses, final_heal = builder._final_heal, done = 0, skipped = 0 }, Chaos)
+end
+
+--- Does it cut or shape links?
+function Chaos:wants_links()
+    for _, clause in ipairs(self.wish) do
+        if needs[clause.verb].links then return true end
+    end
+    return false
+end
+
+--- Milliseconds that it adds to the way of a block over one link, for Δ.
+function Chaos:latency_ms()
+    local worst = 0
+    for _, clause in ipairs(self.wish) do worst = math.max(worst, 1000 * (clause.latency or 0)) end
+    return worst
+end
+
+local function seconds(clause, name, pace)
+    return duration.to_seconds(clause[name], pace, ("chaos, %s, %s"):format(clause.verb, name))
+end
+
+local function name_of(which, nodes)
+    local names = {}
+    for i, node in ipairs(nodes) do
+        if node.index == which or node.name == which then return node.name end
+        names[i] = node.name
+    end
+    errors.usage("chaos: there is no node %s%s", errors.show(which), type(which) == "string" and suggest.hint(which, names) or "")
+end
+
+--- The clauses with times in seconds and nodes by name.
+---@param pace tfl.Pace
+---@param nodes table[]
+function Chaos:clauses(pace, nodes)
+    local list = {}
+    for i, wish in ipairs(self.wish) do
+        local clause = {}
+        for key, value in pairs(wish) do clause[key] = value end
+        for _, name in ipairs { "min_delay", "max_delay", "cooldown", "lasts" } do clause[name] = seconds(wish, name, pace) end
+        if clause.max_delay < clause.min_delay then
+            errors.usage("chaos, %s: max_delay (%s) is below min_delay (%s)", clause.verb, duration.show(clause.max_delay),
+                duration.show(clause.min_delay))
+        end
+        for _, which in ipairs(clause.exclude) do name_of(which, nodes) end
+        if type(clause.shape) == "table" then
+            clause.groups = {}
+            for g, group in ipairs(clause.shape) do
+                clause.groups[g] = {}
+                for j, which in ipairs(type(group) == "table" and group or { group }) do
+                    clause.groups[g][j] = name_of(which, nodes)
+                end
+            end
+        end
+        list[i] = clause
+    end
+    return list
+end
+
+local function started(nodes)
+    local list = {}
+    for _, node in ipairs(nodes) do
+        if not node.late then list[#list + 1] = node end
+    end
+    return list
+end
+
+--- The k that its partitions need, and what refuses a smaller one. Called when k is chosen.
+---@param o {pace: tfl.Pace, nodes: table[], f: number, delta: integer, epsilon: number, k_healthy: integer, k: integer|nil}
+---@return integer k raises bad_config when o.k is too small
+function Chaos:security(o)
+    local k = o.k or o.k_healthy
+    for _, clause in ipairs(self:clauses(o.pace, o.nodes)) do
+        if clause.verb == "partition" then
+            local need = schedule.partition_need(clause, started(o.nodes), o.pace.slot_seconds, o.delta)
+            local ok, message, needed = bounds.check_partition {
+                f = o.f, share = need.share, slots = need.slots, heal_slots = need.heal_slots, k = k, k_healthy = o.k_healthy,
+                epsilon = o.epsilon,
+            }
+            if not ok and o.k then errors.bad_config("chaos: %s", message) end
+            k = math.max(k, needed)
+        end
+    end
+    return k
+end
+
+local function read_replay(dir)
+    local sys, json = require "tfl.core.sys", require "tfl.core.json"
+    local text, list = sys.read_file(dir .. "/events.jsonl"), {}
+    for line in text:gmatch "[^\n]+" do
+        if line:find('"type":"chaos"', 1, true) then
+            local entry = json.decode(line)
+            if type(entry) == "table" and math.type(entry.at) == "integer" then list[#list + 1] = entry end
+        end
+    end
+    table.sort(list, function(a, b) return a.at < b.at end)
+    if #list == 0 then errors.usage("--replay %s: that run has no chaos in its events.jsonl", dir) end
+    return list
+end
+
+--- Fixes the schedule for a plan; refuses what cannot work. Called when the plan is made.
+function Chaos:prepare(plan)
+    if not plan.control then
+        errors.usage "chaos_with: chaos needs the scenario to control its nodes; add :enable_node_control() to it"
+    end
+    for _, clause in ipairs(self.wish) do
+        for _, verb in ipairs(needs[clause.verb]) do
+            if not plan.backend.capabilities[verb] then
+                errors.usage("chaos_with: %s needs the verb %s, which the deployer %s does not have", clause.verb, verb, plan.deployer)
+            end
+        end
+    end
+    local nodes, pace = started(plan.nodes), { slot_seconds = plan.slot_seconds, f = plan.f }
+    local allowance = bounds.recovery_slots(plan.slot_seconds, plan.delta)
+    self.allowance = allowance
+    if plan.replay then
+        self.entries = read_replay(plan.replay)
+    else
+        self.entries = schedule.make {
+            seed = plan.seed, clauses = self:clauses(pace, plan.nodes), nodes = nodes, slot_seconds = plan.slot_seconds,
+            slots = plan.window_slots, allowance = allowance, apart = allowance + plan.security_param,
+            draw = function(name, n) return topology.draw { seed = plan.seed, name = name, below = n } end,
+        }
+    end
+    if #self.entries == 0 then
+        errors.bad_config("chaos_with: in a window of %s nothing would happen: each fault must be over %s before its end; run longer, or "
+            .. "with shorter delays", duration.show(plan.window_slots * plan.slot_seconds), duration.show(allowance * plan.slot_seconds))
+    end
+end
+
+--- What `check` and plan.json tell of it.
+function Chaos:data()
+    local list = {}
+    for i, e in ipairs(self.entries) do
+        list[i] = { at = e.at, till = e.till, verb = e.verb, targets = e.targets, groups = e.groups }
+    end
+    return list
+end
+
+function Chaos:describe()
+    local counts, order, first = {}, {}, {}
+    for i, e in ipairs(self.entries) do
+        if not counts[e.verb] then order[#order + 1] = e.verb end
+        counts[e.verb] = (counts[e.verb] or 0) + 1
+        if i <= 4 then
+            first[i] = ("slot %d %s %s"):format(e.at, e.verb, e.groups and table.concat(e.groups[1], "+") or table.concat(e.targets, ","))
+        end
+    end
+    for i, verb in ipairs(order) do order[i] = counts[verb] .. " " .. verb end
+    return ("%s: %s%s"):format(table.concat(order, ", "), table.concat(first, "; "):gsub(" $", ""), #self.entries > 4 and "; …" or "")
+end
+
+-- ---- the run
+
+local function sleep_until_slot(run, at)
+    while true do
+        local left = (run:slot_start_ms(run.s0 + at) - task.wall_ms()) / 1000
+        if left <= 0 then return end
+        wait.sleep(math.min(left, 0.5))
+    end
+end
+
+--- Why the state of the run forbids an entry, or nil.
+local function obstacle(run, entry)
+    if entry.verb == "partition" then
+        for _, fault in ipairs(run.faults:list()) do
+            if fault.cut and not fault.t1 then return fault.name .. " is still in force" end
+        end
+        local figures, low, high = run:figures(run.s0, run:current_slot()), math.huge, 0
+        for _, node in ipairs(figures.nodes) do
+            if not node.stale then low, high = math.min(low, node.height), math.max(high, node.height) end
+        end
+        if high - figures.common_height > 2 + run.plan.delta + run.plan.security_param // 2 then
+            return "the nodes have not converged since the last fault"
+        end
+    elseif entry.verb ~= "latency" and not run:is_live(entry.targets[1]) then
+        return ("%s is %s"):format(entry.targets[1], run.deployer:state(entry.targets[1]))
+    end
+end
+
+local function carry_out(run, entry)
+    local faults, node = run.faults, nil
+    for _, one in ipairs(run.nodes) do
+        if one.name == entry.targets[1] then node = one end
+    end
+    local by = "chaos"
+    if entry.verb == "restart" then
+        return faults:verb(node, "restart", nil, by)
+    elseif entry.verb == "partition" or entry.verb == "latency" then
+        local fault = entry.verb == "partition" and faults:cut(entry.groups, false, by)
+            or faults:shape("all", "all", { latency = entry.latency, jitter = 0, rate = 0, loss = 0 }, false, by)
+        sleep_until_slot(run, entry.till)
+        faults:heal(fault)
+        return fault
+    end
+    local begin = ({ kill = "kill", pause = "pause", churn = "stop" })[entry.verb]
+    local fault = faults:verb(node, begin, nil, by)
+    sleep_until_slot(run, entry.till)
+    faults:verb(node, entry.verb == "pause" and "resume" or "start", nil, by)
+    return fault
+end
+
+function Chaos:make(run, entry)
+    local reason = obstacle(run, entry)
+    if reason then
+        self.skipped = self.skipped + 1
+        entry.skipped = reason
+        return run.faults:skipped(entry.verb, entry.targets, reason, "chaos")
+    end
+    run.record:event("chaos", {
+        at = entry.at, till = entry.till, verb = entry.verb, targets = entry.targets, groups = entry.groups, latency = entry.latency,
+        clause = entry.clause,
+    })
+    local ok, fault = pcall(carry_out, run, entry)
+    if ok then
+        self.done, entry.fault = self.done + 1, fault
+    else
+        entry.failed = type(fault) == "table" and fault.message or tostring(fault)
+        if type(fault) ~= "table" then error(fault, 0) end
+        if fault.code ~= "wrong_state" then run:problem("infra", fault) else entry.skipped = fault.message end
+    end
+end
+
+function Chaos:start(ctx)
+    local run, tasks = ctx.run, {}
+    for i, entry in ipairs(self.entries) do
+        sleep_until_slot(run, entry.at)
+        tasks[i] = ctx:spawn(self.make, self, run, entry)
+    end
+    for _, one in ipairs(tasks) do one:wait() end
+    if self.final_heal then
+        sleep_until_slot(run, run.plan.window_slots - self.allowance)
+        run.faults:restore_all()
+    end
+end
+
+return M
