@@ -66,7 +66,8 @@ static int l_edge(lua_State *L)
 static size_t check_set(lua_State *L, bool *except)
 {
     if (!lua_istable(L, -1))
-        luaL_error(L, "links:fault: a set of nodes must be a list of names or {except = {…}}, not %s", luaL_typename(L, -1));
+        luaL_error(L, "links:fault: a set of nodes must be a list of names or {except = {…}}, not %s",
+            luaL_typename(L, -1));
     *except = lua_getfield(L, -1, "except") == LUA_TTABLE;
     lua_remove(L, *except ? -2 : -1);
     lua_Integer n = luaL_len(L, -1);
@@ -127,7 +128,8 @@ static int l_fault(lua_State *L)
             rules = tfl_alloc((n + 1) * sizeof *rules);
         for (size_t i = 0; i < n; i++) {
             if (lua_geti(L, 3, (lua_Integer)i + 1) != LUA_TTABLE)
-                return luaL_error(L, "links:fault: a rule must be {from =, to =}, not %s", luaL_typename(L, -1));
+                return luaL_error(
+                    L, "links:fault: a rule must be {from =, to =}, not %s", luaL_typename(L, -1));
             for (int end = 0; end < 2; end++) {
                 bool except;
                 lua_getfield(L, 4, ends[end]);

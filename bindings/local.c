@@ -287,11 +287,11 @@ static int l_logs(lua_State *L)
 
 int tfl_open_local(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"capabilities", l_capabilities}, {"reserve", l_reserve}, {"unbind", l_unbind},
-        {"add", l_add}, {"start", l_start}, {"stop", l_stop}, {"kill", l_kill}, {"restart", l_restart},
-        {"pause", l_pause}, {"resume", l_resume}, {"wait_ready", l_wait_ready}, {"next_exit", l_next_exit},
-        {"cleanup", l_cleanup}, {"pid", l_pid}, {"alive", l_alive}, {"state", l_state}, {"logs", l_logs},
-        {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"capabilities", l_capabilities}, {"reserve", l_reserve},
+        {"unbind", l_unbind}, {"add", l_add}, {"start", l_start}, {"stop", l_stop}, {"kill", l_kill},
+        {"restart", l_restart}, {"pause", l_pause}, {"resume", l_resume}, {"wait_ready", l_wait_ready},
+        {"next_exit", l_next_exit}, {"cleanup", l_cleanup}, {"pid", l_pid}, {"alive", l_alive},
+        {"state", l_state}, {"logs", l_logs}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"new", l_new}, {NULL, NULL}};
     tfl_class(L, LOCAL, methods, l_gc);
     luaL_newlib(L, functions);

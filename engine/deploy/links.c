@@ -126,7 +126,8 @@ int tfl_links_edge(struct tfl_links *links, const char *from, const char *to, ui
             continue;
         if (edge->listen == listen && edge->target == target)
             return 0;
-        return tfl_fail(err, TFL_E_STATE, "the link from %s to %s is there already, on port %d", from, to, edge->listen);
+        return tfl_fail(
+            err, TFL_E_STATE, "the link from %s to %s is there already, on port %d", from, to, edge->listen);
     }
     snprintf(name, sizeof name, "link/%s/%s", from, to);
     struct tfl_relay_config config = {
@@ -141,7 +142,8 @@ int tfl_links_edge(struct tfl_links *links, const char *from, const char *to, ui
     return 0;
 }
 
-int64_t tfl_links_fault(struct tfl_links *links, struct tfl_links_rule *rules, size_t n, const struct tfl_relay_policy *policy)
+int64_t tfl_links_fault(
+    struct tfl_links *links, struct tfl_links_rule *rules, size_t n, const struct tfl_relay_policy *policy)
 {
     struct fault fault = {.id = ++links->last_id, .rules = rules, .n_rules = n, .policy = *policy};
     fault.n_base = 2 * links->n_edges;
@@ -178,7 +180,8 @@ int tfl_links_counts(
         for (int way = 0; way < 2; way++) {
             if (!concerns(fault, &links->edges[i], way))
                 continue;
-            const struct tfl_relay_counts *base = 2 * i < fault->n_base ? &fault->base[2 * i + (size_t)way] : &none;
+            const struct tfl_relay_counts *base =
+                2 * i < fault->n_base ? &fault->base[2 * i + (size_t)way] : &none;
             struct tfl_relay_counts now = tfl_relay_counts(links->edges[i].relay, way);
             counts->bytes += now.bytes - base->bytes;
             counts->delayed += now.delayed - base->delayed;
@@ -193,7 +196,8 @@ int tfl_links_counts(
     return 0;
 }
 
-int tfl_links_heal(struct tfl_links *links, int64_t id, struct tfl_relay_counts *counts, struct tfl_error *err)
+int tfl_links_heal(
+    struct tfl_links *links, int64_t id, struct tfl_relay_counts *counts, struct tfl_error *err)
 {
     struct tfl_relay_counts last;
     if (tfl_links_counts(links, id, &last, err))
@@ -218,8 +222,11 @@ size_t tfl_links_n_edges(const struct tfl_links *links)
 void tfl_links_view(const struct tfl_links *links, size_t i, struct tfl_links_edge_view *view)
 {
     const struct edge *edge = &links->edges[i];
-    *view = (struct tfl_links_edge_view){.from = edge->from, .to = edge->to, .listen = edge->listen,
-        .target = edge->target, .open = tfl_relay_open(edge->relay)};
+    *view = (struct tfl_links_edge_view){.from = edge->from,
+        .to = edge->to,
+        .listen = edge->listen,
+        .target = edge->target,
+        .open = tfl_relay_open(edge->relay)};
     for (int way = 0; way < 2; way++)
         view->counts[way] = tfl_relay_counts(edge->relay, way);
 }

@@ -29,12 +29,14 @@ int tfl_links_edge(struct tfl_links *links, const char *from, const char *to, ui
     uint16_t target, struct tfl_error *err);
 
 /* Puts a fault in force, at once; gives its number (from 1). Takes over rules (an allocated array) and what they point to. */
-int64_t tfl_links_fault(struct tfl_links *links, struct tfl_links_rule *rules, size_t n, const struct tfl_relay_policy *policy);
+int64_t tfl_links_fault(
+    struct tfl_links *links, struct tfl_links_rule *rules, size_t n, const struct tfl_relay_policy *policy);
 /* What happened to the bytes it is about, since it is in force. TFL_E_NOT_FOUND: it is not in force. */
 int tfl_links_counts(
     const struct tfl_links *links, int64_t fault, struct tfl_relay_counts *counts, struct tfl_error *err);
 /* Ends it; counts (may be NULL) as above. */
-int tfl_links_heal(struct tfl_links *links, int64_t fault, struct tfl_relay_counts *counts, struct tfl_error *err);
+int tfl_links_heal(
+    struct tfl_links *links, int64_t fault, struct tfl_relay_counts *counts, struct tfl_error *err);
 
 /* Frees the members of rules and the array. NULL-safe. */
 void tfl_links_rules_free(struct tfl_links_rule *rules, size_t n);

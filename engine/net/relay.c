@@ -53,9 +53,11 @@ static bool watch(struct relay_conn *conn)
     struct tfl_loop *loop = conn->relay->config.loop;
     for (int i = 0; i < 2; i++) {
         struct relay_end *end = &conn->ends[i];
-        int events = conn->connecting ? (i == 1 ? TFL_WRITE : 0)
-                                      : (relay_pipe_thirsty(&conn->pipes[i]) ? TFL_READ : 0)
-                | (conn->pipes[1 - i].blocked && !conn->relay->policy[1 - i].cut ? TFL_WRITE : 0);
+        int events =
+            conn->connecting
+                ? (i == 1 ? TFL_WRITE : 0)
+                : (relay_pipe_thirsty(&conn->pipes[i]) ? TFL_READ : 0) |
+                      (conn->pipes[1 - i].blocked && !conn->relay->policy[1 - i].cut ? TFL_WRITE : 0);
         if (events == end->events)
             continue;
         end->events = events;
@@ -112,7 +114,8 @@ static void end_ready(struct tfl_io *io, int events)
 /* A socket on its way to the target, or −1. */
 static int dial(uint16_t port)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS) {
         close(fd);
@@ -173,8 +176,8 @@ struct tfl_relay *tfl_relay_new(const struct tfl_relay_config *config, struct tf
     struct tfl_relay *relay = tfl_alloc(sizeof *relay);
     struct tfl_addr addr;
     relay->config = *config;
-    if (tfl_addr_make(&addr, "127.0.0.1", config->listen, err)
-        || tfl_listener_start(config->loop, &relay->listener, &addr, accepted, err)) {
+    if (tfl_addr_make(&addr, "127.0.0.1", config->listen, err) ||
+        tfl_listener_start(config->loop, &relay->listener, &addr, accepted, err)) {
         free(relay);
         tfl_wrap(err, "the relay %s", config->name);
         return NULL;
@@ -189,13 +192,15 @@ static void drop_cut(struct tfl_relay *relay)
 {
     struct relay_conn *conn, *next;
     struct relay_held *held, *after;
-    DL_FOREACH_SAFE (relay->conns, conn, next) {
+    DL_FOREACH_SAFE(relay->conns, conn, next)
+    {
         for (int w = 0; w < 2; w++)
             if (relay->policy[w].cut)
                 relay->counts[w].withheld += relay_pipe_waiting(&conn->pipes[w]);
         conn_free(conn, true);
     }
-    DL_FOREACH_SAFE (relay->held, held, after) {
+    DL_FOREACH_SAFE(relay->held, held, after)
+    {
         int unread = 0;
         if (!ioctl(held->fd, FIONREAD, &unread) && unread > 0)
             relay->counts[TFL_RELAY_FORWARD].withheld += (uint64_t)unread;
@@ -222,7 +227,8 @@ void tfl_relay_shape(struct tfl_relay *relay, enum tfl_relay_way way, const stru
     if (relay->policy[way].cut && !policy->cut)
         drop_cut(relay); /* under the old policy still */
     relay->policy[way] = *policy;
-    DL_FOREACH_SAFE (relay->conns, conn, next) {
+    DL_FOREACH_SAFE(relay->conns, conn, next)
+    {
         if (conn->connecting && policy->cut) { /* the listener does not know of it yet, and never will */
             int fd = conn->ends[0].fd;
             conn->ends[0].fd = -1;
@@ -244,11 +250,11 @@ struct tfl_relay_counts tfl_relay_counts(const struct tfl_relay *relay, enum tfl
     int unread;
     if (!relay->policy[way].cut)
         return counts;
-    DL_FOREACH (relay->conns, conn)
-        counts.withheld += relay_pipe_waiting(&conn->pipes[way]);
-    DL_FOREACH (relay->held, held)
-        if (way == TFL_RELAY_FORWARD && !ioctl(held->fd, FIONREAD, &unread) && unread > 0)
-            counts.withheld += (uint64_t)unread;
+    DL_FOREACH(relay->conns, conn)
+    counts.withheld += relay_pipe_waiting(&conn->pipes[way]);
+    DL_FOREACH(relay->held, held)
+    if (way == TFL_RELAY_FORWARD && !ioctl(held->fd, FIONREAD, &unread) && unread > 0)
+        counts.withheld += (uint64_t)unread;
     return counts;
 }
 

@@ -12,7 +12,10 @@
  * a way is open. Real loops only. */
 struct tfl_relay;
 
-enum tfl_relay_way { TFL_RELAY_FORWARD, TFL_RELAY_BACK }; /* from the dialer to the listener; from the listener to the dialer */
+enum tfl_relay_way {
+    TFL_RELAY_FORWARD,
+    TFL_RELAY_BACK
+}; /* from the dialer to the listener; from the listener to the dialer */
 
 /* All zeros: bytes are passed on at once. */
 struct tfl_relay_policy {

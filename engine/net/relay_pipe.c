@@ -30,7 +30,8 @@ void relay_pipe_init(struct relay_pipe *pipe, struct relay_conn *conn, enum tfl_
     char name[128];
     pipe->conn = conn;
     pipe->way = way;
-    snprintf(name, sizeof name, "%.90s/%llu/%d", conn->relay->name, (unsigned long long)conn->relay->serial, way);
+    snprintf(
+        name, sizeof name, "%.90s/%llu/%d", conn->relay->name, (unsigned long long)conn->relay->serial, way);
     tfl_rng_init(&pipe->rng, conn->relay->config.seed, name);
 }
 

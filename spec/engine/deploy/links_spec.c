@@ -19,7 +19,8 @@ static struct tfl_links_set set_of(bool except, const char *a, const char *b)
     return set;
 }
 
-static int64_t fault(struct cluster *c, struct tfl_links_set from, struct tfl_links_set to, struct tfl_relay_policy policy)
+static int64_t fault(
+    struct cluster *c, struct tfl_links_set from, struct tfl_links_set to, struct tfl_relay_policy policy)
 {
     struct tfl_links_rule *rules = calloc(1, sizeof *rules);
     rules->from = from;
@@ -77,7 +78,8 @@ static void of_two_cuts_each_holds(void **state)
     int64_t way = fault(c, set_of(false, "node-1", NULL), set_of(true, "node-1", NULL), cut);
     assert_false(passes(c, c->w->dialer, c->w->taken));
     assert_int_equal(tfl_links_heal(c->links, both, NULL, NULL), 0);
-    assert_int_equal(hear(c->w, c->w->taken, &byte, 1, 2000), -1); /* the way back is open again: what was cut is reset */
+    assert_int_equal(
+        hear(c->w, c->w->taken, &byte, 1, 2000), -1); /* the way back is open again: what was cut is reset */
     close(c->w->dialer);
     c->w->dialer = dial_port(c->port);
     assert_int_equal(take_connection(c->w, 80), -1);

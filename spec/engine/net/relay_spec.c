@@ -290,8 +290,9 @@ int main(void)
     const struct CMUnitTest tests[] = {TEST(passes_both_ways_and_half_closes), TEST(a_reset_passes),
         TEST(nobody_listens_is_a_reset), TEST(a_cut_leaks_nothing_and_its_end_drops_all),
         TEST(a_cut_hides_the_end_of_a_connection), TEST(dials_during_a_cut_are_held_and_counted),
-        TEST(held_dials_are_bounded), TEST(a_one_way_cut_stops_one_way), TEST(latency_is_kept_and_ends_at_once),
-        TEST(bytes_keep_their_order_under_every_policy), TEST(rate_is_kept), TEST(what_waits_is_bounded),
-        cmocka_unit_test(loss_is_drawn_from_the_seed), TEST(a_taken_port_is_named)};
+        TEST(held_dials_are_bounded), TEST(a_one_way_cut_stops_one_way),
+        TEST(latency_is_kept_and_ends_at_once), TEST(bytes_keep_their_order_under_every_policy),
+        TEST(rate_is_kept), TEST(what_waits_is_bounded), cmocka_unit_test(loss_is_drawn_from_the_seed),
+        TEST(a_taken_port_is_named)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

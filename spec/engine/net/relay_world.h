@@ -56,7 +56,8 @@ static inline int take_connection(struct relay_world *w, int ms)
 {
     int64_t end = tfl_now(w->loop) + ms * TFL_MS;
     int fd = -1;
-    while ((fd = accept4(w->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0 && tfl_now(w->loop) < end)
+    while (
+        (fd = accept4(w->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0 && tfl_now(w->loop) < end)
         pass(w->loop, 2);
     return fd;
 }
