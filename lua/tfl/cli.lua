@@ -11,10 +11,11 @@ local runner = require "tfl.runner"
 local screen = require "tfl.screen"
 local suggest = require "tfl.suggest"
 local sys = require "tfl.core.sys"
+local test_command = require "tfl.test_command"
 local text = require "tfl.text"
 
 local M = {}
-local commands = { "run", "check", "clean", "doctor", "help", "version" }
+local commands = { "run", "check", "test", "clean", "doctor", "help", "version" }
 local USAGE, INFRA = 2, 3
 
 local unwritten = false
@@ -77,6 +78,11 @@ local function parser()
     run:flag("-q --quiet", "only the summary")
     run:option("--inconclusive", "count inconclusive as this"):choices { "fail", "pass" }
     shared(command("check", "print the plan and what it would take to pass; start nothing"))
+    local test = command("test", "run busted specs of your own, which may use tfl.cluster")
+    test:argument("files", "spec file or folder"):args "+"
+    test:option("-d --deployer", "where the nodes run"):default "local"
+    test:option("--filter", "only tests whose name holds this Lua pattern")
+    test:option("--seed", "seed of every cluster that names none"):convert(whole("--seed", 0))
     command("clean", "undo what dead runs left behind")
     command("doctor", "tell what of this machine can be used")
     command("version", "print the version")
@@ -270,7 +276,7 @@ local function help(args)
 end
 
 local actions = {
-    run = run, check = check, clean = clean, doctor = doctor, help = help,
+    run = run, check = check, test = test_command.run, clean = clean, doctor = doctor, help = help,
     version = function()
         say(1, "tfl " .. sys.version .. "\n")
         return 0

@@ -326,6 +326,7 @@ end
 local function ending(verdict, code)
     return function(self, fmt, ...)
         local message = text_of("ctx:" .. (verdict == "fail" and "fail" or "inconclusive"), fmt, ...)
+        if self.run.plan.by_hand then error(errors.new(code, "%s", message), 0) end
         self:conclude { verdict = verdict, code = code, message = message, figures = self.owner.figures }
         self.run:leave(self.owner)
     end

@@ -100,9 +100,7 @@ function M.check_params(context, file)
     end
 end
 
-local later = {
-    script = "C", kind = "D", deployer = "D",
-}
+local later = { kind = "D", deployer = "D" }
 
 --- The table `tfl` of one file.
 ---@param context table see read_params; scenarios made are appended to context.scenarios
@@ -144,6 +142,13 @@ function M.api(context)
             return made
         end,
     }
+    -- these need the runner, which needs this module
+    function tfl.script(name, options, fn)
+        local made = require("tfl.hand").script(context, name, options, fn)
+        context.scenarios[#context.scenarios + 1] = made
+        return made
+    end
+    function tfl.cluster(options) return require("tfl.hand").cluster(context, options) end
     local names = {}
     for name in pairs(tfl) do names[#names + 1] = name end
     return setmetatable(tfl, {

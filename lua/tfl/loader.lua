@@ -12,7 +12,7 @@ local function fail(code, fmt, ...)
 end
 
 --- `require` of a scenario finds modules beside its file before tfl's own.
-local function with_folder(file, fn)
+function M.with_folder(file, fn)
     local folder = file:match "^(.*)/[^/]*$" or "."
     local path = package.path
     package.path = string.format("%s/?.lua;%s/?/init.lua;%s", folder, folder, path)
@@ -62,7 +62,7 @@ function M.load(file, options)
     local chunk, syntax = loadfile(file, "t", env)
     if not chunk then fail("script_error", "%s", syntax) end
     local loading = task.spawn("load", function()
-        with_folder(file, function() task.describe(chunk, file) end)
+        M.with_folder(file, function() task.describe(chunk, file) end)
     end)
     loading:wait()
     local ok, value, traceback = loading:result()

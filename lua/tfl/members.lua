@@ -35,8 +35,30 @@ end
 local function genesis_of(plan)
     return {
         chain_id = plan.chain_id, genesis_time_ms = plan.genesis_time_ms, genesis_id = plan.genesis_id, seed = plan.seed,
-        slot_ms = plan.slot_ms, f = plan.f_ratio, security_param = plan.security_param, nodes = #plan.nodes,
+        slot_ms = plan.slot_ms, f = plan.f_ratio, security_param = plan.security_param, nodes = #plan.nodes, nonce = plan.nonce,
+        stakes = plan.stakes, notes = plan.notes,
     }
+end
+
+local function read_meta(path)
+    local meta = json.decode(sys.read_file(path .. "/meta.json"))
+    if type(meta) ~= "table" then errors.usage("snapshot %s: its meta.json cannot be read", path) end
+    return meta
+end
+
+--- Makes the run's chain that of a snapshot: its genesis, slots and seed. Gives its genesis time.
+---@return integer milliseconds since 1970
+function Members:genesis_of_snapshot(snapshot)
+    local plan, meta = self.plan, read_meta(self:snapshot_path(snapshot))
+    if meta.seed ~= plan.seed then
+        errors.usage("snapshot: it is of a cluster with seed %d; the keys of this one come from seed %d, so say seed = %d",
+            meta.seed, plan.seed, meta.seed)
+    elseif meta.slot_ms ~= plan.slot_ms or meta.security_param ~= plan.security_param then
+        errors.usage("snapshot: it is of a chain with slots of %d ms and k = %d, here they are %d ms and k = %d", meta.slot_ms,
+            meta.security_param, plan.slot_ms, plan.security_param)
+    end
+    plan.chain_id, plan.nonce, plan.stakes, plan.snapshot_notes = meta.chain_id, meta.nonce, meta.stakes, meta.notes
+    return meta.genesis_time_ms
 end
 
 --- Copies the data of a node that does not run (or is paused) into the run's folder.
@@ -82,9 +104,9 @@ function Members:restore(entry, snapshot)
         err.node = entry.name
         error(err, 0)
     end
-    local meta = json.decode(sys.read_file(path .. "/meta.json"))
-    if type(meta) ~= "table" or meta.genesis_id ~= self.plan.genesis_id then
-        errors.usage("snapshot %s: it is of another chain (genesis %s, here %s)", path, tostring(meta and meta.genesis_id),
+    local meta = read_meta(path)
+    if meta.genesis_id ~= self.plan.genesis_id then
+        errors.usage("snapshot %s: it is of another chain (genesis %s, here %s)", path, tostring(meta.genesis_id),
             self.plan.genesis_id)
     end
     local data = self.deployer:data_dir(entry)

@@ -14,6 +14,8 @@ local wallets = require "tfl.wallets"
 
 local M = {}
 
+--- The bound of a cluster driven by hand; it ends when its function does.
+local HAND_SECONDS = 600
 --- The window when neither the scenario nor the user says one: as many slots as make about 10 s at the default pace.
 local DEFAULT_SLOTS = 60
 
@@ -80,7 +82,9 @@ function M.build(scenario, options)
     local backend = deployers.get(options.deployer or "local")
     local seed = options.seed or sys.random()
     local stated = options.duration or scenario.duration
-    local window = stated or { slots = DEFAULT_SLOTS }
+    local hand = scenario.hand or nil
+    local window = stated or hand and { seconds = HAND_SECONDS } or { slots = DEFAULT_SLOTS }
+    rawset(scenario.topology, "_unconnected", hand and true or nil)
     local shape = topology.plan(scenario.topology, {
         seed = seed, window = window, nodes = options.nodes, kinds = kinds.names(), chaos = scenario.chaos or nil,
         hop_ms = backend.hop_ms + (scenario.chaos and scenario.chaos:latency_ms() or 0),
@@ -91,16 +95,19 @@ function M.build(scenario, options)
         kind = kinds.get(shape:kind()), slot_ms = shape:slot_ms(), slot_seconds = shape:slot_duration(),
         f = shape:active_slot_coeff(), f_ratio = shape:active_slot_ratio(), delta = shape:delta(),
         security_param = shape:security_param(), window_slots = shape:window_slots(), nonce = shape:nonce(),
-        expectations = scenario.expectations, workloads = scenario.workloads, duration_stated = stated and true or false,
+        expectations = scenario.expectations, workloads = scenario.workloads, duration_stated = stated and not hand and true or false,
         control = scenario.control, link_shape = shape:links(),
         links = (shape:links() or scenario.control and scenario.control.links or scenario.chaos and scenario.chaos:wants_links())
             and true or false,
-        replay = options.replay,
+        replay = options.replay, hand = hand,
         run_id = string.format("%s-%d-%08x", scenario.name, seed, sys.random()),
     }
     if plan.window_slots < 1 then
         errors.usage("a run of %s is shorter than a slot (%s): say a longer one with -t",
             type(window) == "table" and "0 slots" or tostring(window), duration.show(plan.slot_seconds))
+    end
+    if hand then
+        for _, node in ipairs(plan.nodes) do node.absent = hand.none end
     end
     add_transactions(plan, scenario)
     add_chaos(plan, scenario, options)
@@ -121,7 +128,7 @@ function M.build(scenario, options)
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
     plan.ready_seconds = slow * (ready_seconds() or 30 + 0.1 * #plan.nodes)
     local window_seconds, finality = plan.window_slots * plan.slot_seconds, settle.bound_seconds(plan)
-    if finality > 10 * window_seconds + 60 then
+    if not hand and finality > 10 * window_seconds + 60 then
         errors.bad_config("k = %d: no block would be final within %s of a window of %s, so safety could not be judged; use a "
             .. "smaller k, or run for %s", plan.security_param, duration.show(finality), duration.show(window_seconds),
             duration.show(finality))

@@ -5,6 +5,7 @@
 --- stands still); the caller's task waits for it, judges what there is, and cleans up.
 local agreement = require "tfl.agreement"
 local context = require "tfl.context"
+local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local faults = require "tfl.faults"
 local proc = require "tfl.core.proc"
@@ -118,6 +119,7 @@ function Run:deploy()
     deployer:prepare(plan)
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
     self.genesis_ms = task.wall_ms() + math.ceil(slow * deployer:genesis_delay_ms(#plan.nodes))
+    if plan.hand and plan.hand.snapshot then self.genesis_ms = self:genesis_of_snapshot(plan.hand.snapshot) end
     self.genesis_s = (self.genesis_ms - self.started_ms) / 1000
     plan.genesis_time_ms = self.genesis_ms
     plan.genesis_id = topology.genesis_id(plan)
@@ -127,7 +129,8 @@ function Run:deploy()
     self.record:write("plan.json", require("tfl.core.json").encode(summary.plan(plan), true))
     for _, node in ipairs(self.nodes) do self.clients[node.name] = deployer:client(node) end
     self:each_node(function(node)
-        if node.late then return self.faults:absent(node) end
+        if plan.hand and plan.hand.snapshot then self:restore(node, plan.hand.snapshot) end
+        if node.late or node.absent then return self.faults:absent(node) end
         deployer:start(node)
         self.started[node.name], self.pids[node.name] = true, deployer:pid(node.name)
     end)
@@ -212,6 +215,7 @@ function Run:check_loop(owner)
 end
 
 function Run:run_window()
+    local plan = self.plan
     self:phase "run"
     local running = 0
     for _, owner in ipairs(self.workloads) do
@@ -219,7 +223,7 @@ function Run:run_window()
         self:watch(owner.name, function()
             self:hook(owner, "start", owner.ctx)
             running = running - 1
-            if running == 0 and not self.plan.liveness and not self.plan.duration_stated then self:end_capture "workloads done" end
+            if running == 0 and not plan.liveness and not plan.duration_stated then self:end_capture "workloads done" end
         end)
     end
     for _, owner in ipairs(self.expectations) do
@@ -230,6 +234,10 @@ function Run:run_window()
         self.capture_over:wait(math.min(0.5, math.max(0.001, (ends - task.wall_ms()) / 1000)))
     end
     self.window_over = true
+    if plan.hand and running > 0 and not self.ended_early then
+        self:problem("usage", errors.new("hook_timeout", "%s: it was not over after %s; -t 30m gives it more time", plan.name,
+            duration.show(plan.window_slots * plan.slot_seconds)))
+    end
 end
 
 function Run:cooldown()

@@ -106,7 +106,7 @@ function M.new(name, context)
     check_name("tfl.scenario", name)
     return setmetatable({
         name = name, topology = topology.new(), workloads = {}, expectations = {}, duration = false, built = false,
-        accounts = false, load = false, control = false, chaos = false, context = context or false,
+        accounts = false, load = false, control = false, chaos = false, hand = false, context = context or false,
     }, meta)
 end
 

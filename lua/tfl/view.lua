@@ -107,16 +107,36 @@ function View:ask_peers()
     end)
 end
 
---- The chances of growth of the slots [from, to) that differ from f because of faults: see tfl.verdict.availability.
-function View:chances(from, to)
-    local plan, edges, names = self.plan, table.move(self.dialled, 1, #self.dialled, 1, {}), {}
+--- The links of the cluster as pairs of names: what each node dials, and what was dialled by hand.
+function View:edges()
+    local edges, names = table.move(self.dialled, 1, #self.dialled, 1, {}), {}
     for _, node in ipairs(self.nodes) do names[node.index] = node.name end
     for _, node in ipairs(self.nodes) do
         for _, index in ipairs(node.dials) do edges[#edges + 1] = { node.name, names[index] } end
     end
+    return edges
+end
+
+--- How many nodes that are up each of them has a link with.
+---@return table<string, integer>
+function View:live_degrees()
+    local degrees, seen = {}, {}
+    for _, name in ipairs(self:live_nodes()) do degrees[name] = 0 end
+    for _, edge in ipairs(self:edges()) do
+        local a, b = edge[1], edge[2]
+        if degrees[a] and degrees[b] and not seen[a .. "/" .. b] and not seen[b .. "/" .. a] then
+            degrees[a], degrees[b], seen[a .. "/" .. b] = degrees[a] + 1, degrees[b] + 1, true
+        end
+    end
+    return degrees
+end
+
+--- The chances of growth of the slots [from, to) that differ from f because of faults: see tfl.verdict.availability.
+function View:chances(from, to)
+    local plan = self.plan
     return availability.chances {
         f = plan.f, delta = plan.delta, allowance = bounds.recovery_slots(plan.slot_seconds, plan.delta), from = from, to = to,
-        nodes = self.nodes, edges = edges, faults = self.faults:list(),
+        nodes = self.nodes, edges = self:edges(), faults = self.faults:list(),
     }
 end
 

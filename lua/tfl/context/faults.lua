@@ -1,4 +1,5 @@
 --- Methods of `ctx` that change the cluster: links cut and shaped, nodes that join. lua/tfl/context.lua takes them in.
+local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
 local links = require "tfl.links"
@@ -160,6 +161,16 @@ function Faults:start_node(name, options)
 end
 
 Faults.peers_of = peers_of
+
+--- Waits until every node that is up is ready and has as many peers as there are nodes up that dial it or that it dials.
+---@param options? {within: any}
+function Faults:wait_network_ready(options)
+    options = errors.options("ctx:wait_network_ready", options, "within")
+    local run = self.run
+    local up, degrees = run:live_nodes(), run:live_degrees()
+    run.deployer:wait_ready(up, duration.to_seconds(options.within or run.plan.ready_seconds, run.plan), degrees)
+    self.owner.looked = true
+end
 
 --- client:dial_peer(node | address): the node `from` dials another one, through the relay of their link if there is one.
 ---@return string peer id

@@ -154,9 +154,15 @@ function Local:client(node)
 end
 
 --- Waits until all named nodes are ready; raises not_ready, naming the first that is not and the end of its log.
-function Local:wait_ready(names, seconds)
+---@param names string[]
+---@param seconds number for all together
+---@param wanted? table<string, integer> peers that a node is to have; default: its degree
+function Local:wait_ready(names, seconds, wanted)
     local degrees = {}
-    for _, name in ipairs(names) do degrees[name] = self.specs[name].ready.peers end
+    for _, name in ipairs(names) do
+        if not self.specs[name] then errors.usage("%s: it was never started, so it cannot become ready", name) end
+        degrees[name] = wanted and wanted[name] or self.specs[name].ready.peers
+    end
     self.core:wait_ready(names, { within = seconds, peers = degrees })
 end
 

@@ -21,8 +21,12 @@ function Safety:evaluate(ctx)
     local run = ctx.run
     local figures = run:figures(run.s0 or 0, run.s1 or 0)
     ctx.owner.looked = true
-    ctx:conclude(verdict.judge_safety(figures.findings, figures.final_height,
-        { forks = figures.forks, max_reorg_depth = figures.max_reorg_depth, security_param = run.plan.security_param }))
+    local judgement = verdict.judge_safety(figures.findings, figures.final_height,
+        { forks = figures.forks, max_reorg_depth = figures.max_reorg_depth, security_param = run.plan.security_param })
+    if run.plan.hand and judgement.code == "no_sample" then -- it is over when its function is, be it after a second
+        judgement.verdict, judgement.code, judgement.message = "pass", "ok", "no block became final, no conflict"
+    end
+    ctx:conclude(judgement)
 end
 
 return M

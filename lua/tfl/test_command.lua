@@ -1,0 +1,155 @@
+--- `tfl test`: busted specs of the user's own, run inside tfl, so that `tfl.cluster` and everything that waits can be used in them.
+local api = require "tfl"
+local errors = require "tfl.errors"
+local hand = require "tfl.hand"
+local loader = require "tfl.loader"
+local sys = require "tfl.core.sys"
+local task = require "tfl.core.task"
+local text = require "tfl.text"
+local wait = require "tfl.core.wait"
+
+local M = {}
+
+local FAIL, USAGE, INTERRUPTED = 1, 2, 130
+
+local function say(fmt, ...) sys.write(1, select("#", ...) > 0 and fmt:format(...) or fmt) end
+
+local function module(name)
+    local ok, value = pcall(require, name)
+    if not ok then
+        errors.usage("tfl test needs the Lua module %s of busted: apt-get install lua-busted (%s)", name,
+            tostring(value):match "^[^\n]*")
+    end
+    return value
+end
+
+--- An error of a spec as text.
+local function told(message, trace)
+    local said = errors.text(message):gsub("^[^\n]-/share/tfl/lua/tfl/[%w_/]+%.lua:%d+: ", "")
+    local lines = {}
+    for line in tostring(trace and trace.traceback or ""):gmatch "[^\n]+" do
+        if line:find "_spec%.lua:" or line:find "^%s+[^%[/]*%.lua:" then lines[#lines + 1] = "    " .. line:gsub("^%s+", "") end
+    end
+    return text.clean(said) .. (#lines > 0 and "\n" .. table.concat(lines, "\n", 1, math.min(4, #lines)) or "")
+end
+
+--- "describe › it" of an element.
+local function full_name(busted, element)
+    local names = {}
+    while element and element.descriptor ~= "file" and element.name do
+        table.insert(names, 1, tostring(element.name))
+        element = busted.context.parent(element)
+    end
+    return table.concat(names, " › ")
+end
+
+--- Counts, and a line for each test as it ends.
+local function listen(busted, count)
+    local from, problems = 0, {}
+    busted.subscribe({ "test", "start" }, function(element)
+        from, problems = task.now(), {}
+        local at_end, own = element.env.finally, nil
+        element.env.finally = function(fn) own = fn end
+        at_end(function() -- what a test opened is closed with it, whatever becomes of it
+            local ok, err = pcall(own or function() end)
+            local left = not hand.kept() and hand.close_all() or nil
+            if not ok or left then error(ok and left or err, 0) end
+        end)
+        return nil, true
+    end)
+    local function problem(element, _, message, trace)
+        problems[#problems + 1] = told(message, trace)
+        if element.descriptor ~= "it" then
+            count.outside = count.outside + 1
+            local name = element.descriptor == "file" and text.clean(element.name) or full_name(busted, element)
+            say("  ✗ %s: %s\n", name, problems[#problems])
+        end
+        return nil, true
+    end
+    busted.subscribe({ "failure" }, problem)
+    busted.subscribe({ "error" }, problem)
+    busted.subscribe({ "test", "end" }, function(element, _, status)
+        local names = { success = "passed", failure = "failed", error = "errors", pending = "pending" }
+        local marks = { success = "✓", failure = "✗", error = "✗", pending = "-" }
+        count[names[status]] = count[names[status]] + 1
+        say("  %s %s (%.1fs)\n", marks[status], text.clean(full_name(busted, element)), task.now() - from)
+        for _, one in ipairs(problems) do say("      %s\n", (one:gsub("\n", "\n      "))) end
+        return nil, true
+    end)
+    local function block_over(element)
+        if hand.kept() == element then
+            local err = hand.close_all()
+            if err then problem(element, nil, err) end
+        end
+        return nil, true
+    end
+    busted.subscribe({ "describe", "end" }, block_over)
+    busted.subscribe({ "file", "end" }, block_over)
+end
+
+--- Runs the files; gives the counts. In a task of its own.
+local function run(files, options, count)
+    local busted = module "busted.core"()
+    module "busted"(busted)
+    listen(busted, count)
+    if options.filter then
+        busted.subscribe({ "register", "it" }, function(name)
+            local wanted = tostring(name):find(options.filter) ~= nil
+            return nil, wanted
+        end, { priority = 1 })
+    end
+    busted.randomseed = options.seed
+    hand.current_block = function() -- of a setup the block it is for; of a test or before_each none
+        local element = busted.context.get()
+        if element.descriptor:find "setup$" then element = busted.context.parent(element) end
+        return (element.descriptor == "describe" or element.descriptor == "file") and element or nil
+    end
+    module "busted.modules.test_file_loader"(busted, { "lua" })(files, { "_spec" }, { excludes = {}, recursive = true })
+    module "busted.execute"(busted)(1, { seed = options.seed })
+end
+
+---@param args table {files, filter, seed, deployer}
+---@return integer exit code
+function M.run(args)
+    local count = { passed = 0, failed = 0, errors = 0, pending = 0, outside = 0 }
+    for _, file in ipairs(args.files) do
+        if not sys.stat(file) then errors.usage("%s: there is no such file", file) end
+    end
+    local context = {
+        params = {}, declared = {}, scenarios = {}, testing = true, seed = args.seed, deployer = args.deployer, file = args.files[1],
+    }
+    rawset(_G, "tfl", api.api(context))
+    local body = task.spawn("test", function()
+        loader.with_folder(args.files[1], function() run(args.files, { filter = args.filter, seed = args.seed or sys.random() }, count) end)
+    end)
+    local interrupted, over = false, wait.signal()
+    local watch = task.spawn("interrupt", function()
+        wait.wait_interrupt()
+        interrupted = true
+        over:notify()
+    end)
+    local ended = task.spawn("test-end", function()
+        body:wait()
+        over:notify()
+    end)
+    if body:status() == "running" then over:wait() end
+    ended:cancel()
+    watch:cancel()
+    local ok, err = body:result()
+    if ok == nil then body:cancel() end
+    local left = hand.close_all()
+    if ok == false then error(err, 0) end
+    if left and not interrupted then
+        count.outside = count.outside + 1
+        say("  ✗ %s\n", told(left))
+    end
+    say("%d passed, %d failed, %d errors%s\n", count.passed, count.failed, count.errors + count.outside,
+        count.pending > 0 and (", %d pending"):format(count.pending) or "")
+    if interrupted then return INTERRUPTED end
+    if count.passed + count.failed + count.errors + count.pending + count.outside == 0 then
+        errors.usage("no test was found in %s%s", table.concat(args.files, ", "), args.filter and " with that filter" or "")
+    end
+    return count.outside > 0 and USAGE or count.failed + count.errors > 0 and FAIL or 0
+end
+
+return M

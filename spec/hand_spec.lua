@@ -1,0 +1,195 @@
+-- Clusters driven by hand: tfl.script, and tfl.cluster in specs of the user's own run by `tfl test`.
+local nodes = require "spec.support.nodes"
+local support = require "spec.support"
+support.guard()
+
+local TOP = 'topology = function(t) t:slot_duration "50ms" end'
+
+-- Runs a script file whose function holds `body`.
+local function script(options, body, code, flags)
+    local file = support.write("script.lua", ('tfl.script("hand", {%s, %s}, function(ctx)\n%s\nend)\n'):format(options, TOP, body))
+    local result = nodes.run(file, { "--seed", "5", table.unpack(flags or {}) })
+    assert.equal(code or 0, result.code, result.text)
+    return result
+end
+
+-- Runs a spec file of a user.
+local function spec(body, code, ...)
+    local file = support.write("my_spec.lua", body)
+    local result = support.run { "test", file, ... }
+    assert.equal(code, result.code, result.text)
+    return result
+end
+
+describe("tfl.script", function()
+    it("two isolated chains grow; a bridge node joins them; all converge", function()
+        script('nodes = 5, start = "none"', [[
+            ctx:start_node("node-0", {peers = "none"})
+            ctx:start_node("node-1", {peers = {"node-0"}})
+            ctx:start_node("node-2", {peers = "none"})
+            ctx:start_node("node-3", {peers = {2}})
+            ctx:wait_network_ready{within = "20s"}
+            ctx:wait_for_height(3, {within = "30s"})
+            assert(ctx:node(1):client():consensus_info().tip ~= ctx:node(3):client():consensus_info().tip, "one chain already")
+            ctx:start_node("node-4", {peers = {1, 3}})
+            ctx:eventually(function()
+                local tips, n = {}, 0
+                for _, c in ipairs(ctx:node_clients()) do
+                    local tip = c:consensus_info().tip
+                    if not tips[tip] then tips[tip], n = true, n + 1 end
+                end
+                return n == 1 and ctx:node(4):client():consensus_info().height > 3
+            end, {within = "30s"})]])
+    end)
+
+    it("staggered start: each node joins when its predecessor has reached a height", function()
+        script('nodes = 4, start = "none"', [[
+            for i = 0, 3 do
+                local node = ctx:start_node("node-" .. i, {peers = i == 0 and "none" or {i - 1}})
+                ctx:eventually(function() return node:client():consensus_info().height >= 3 * (i + 1) end, {within = "30s"})
+            end
+            ctx:eventually(function()
+                local low, high = math.huge, 0
+                for _, c in ipairs(ctx:node_clients()) do
+                    local h = c:consensus_info().height
+                    low, high = math.min(low, h), math.max(high, h)
+                end
+                return high - low <= 1
+            end)]])
+    end)
+
+    it("two unconnected nodes are peered at run time, through the relay of their link", function()
+        script('nodes = 2, start = "none"', [[
+            ctx:start_node("node-0", {peers = "none"})
+            ctx:start_node("node-1", {peers = "none"})
+            ctx:wait_network_ready()
+            assert(ctx:node(0):client():network_info().n_peers == 0)
+            local id = ctx:node(1):client():dial_peer(ctx:node(0))
+            assert(id:match "^12D3KooW", id)
+            for i = 0, 1 do
+                ctx:eventually(function() return ctx:node(i):client():network_info().n_peers == 1 end, {within = "15s"})
+            end
+            local cut = ctx:partition({0}, {1})
+            ctx:eventually(function() return ctx:node(0):client():network_info().n_peers == 0 end, {within = "10s"})
+            assert(cut:bit())]])
+    end)
+
+    it("a snapshot: nodes start from it at its height", function()
+        script("nodes = 2", [[
+            ctx:wait_for_height(5, {within = "30s"})
+            local ok, err = tfl.try(function() ctx:node(1):snapshot "s" end)
+            assert(not ok and err.code == "wrong_state", err.message)
+            ctx:node(1):stop()
+            local height = ctx:node(0):client():consensus_info().height
+            local s = ctx:node(1):snapshot "s"
+            local copy = ctx:start_node("copy", {snapshot = s, peers = "none"})
+            ctx:eventually(function() return copy:client():consensus_info() end)
+            assert(copy:client():consensus_info().height >= 5)
+            local paused = ctx:start_node("other", {snapshot = "s", peers = {0}})
+            ctx:eventually(function() return paused:client():consensus_info().height >= height end)
+            assert(not tfl.try(function() ctx:start_node("third", {snapshot = "none such"}) end))]])
+    end)
+
+    it("fails by ctx:fail, is inconclusive when it saw nothing, a usage error when it raises", function()
+        local result = script("nodes = 1", 'ctx:fail("no %s", "luck")', 1)
+        assert.truthy(result.text:find("no luck", 1, true))
+        script("nodes = 1", "", 4)
+        script("nodes = 1", 'error "slip"', 2)
+    end)
+
+    it("is bounded", function()
+        local result = script("nodes = 1", 'ctx:node(0):client():consensus_info() ctx:sleep "60s"', 2, { "-t", "1s" })
+        assert.truthy(result.text:find("not over after 1s", 1, true), result.text)
+    end)
+
+    it("a node that dies by itself fails it", function()
+        local result = script("nodes = 2", [[
+            tfl.exec{"sh", "-c", "kill -9 " .. ctx.run.pids["node-1"]}
+            ctx:sleep "30s"]], 1)
+        assert.equal("node_exited", result.summary.error.code)
+    end)
+end)
+
+describe("tfl test", function()
+    it("runs specs with clusters, tells each test, and exits by the worst", function()
+        local result = spec([[
+        describe("mine", function()
+            it("grows", function()
+                local c = tfl.cluster{nodes = 2, topology = function(t) t:slot_duration "50ms" end}
+                c:wait_network_ready()
+                c:wait_for_height(3)
+                assert.equal(2, #c:nodes())
+            end)
+            it("is wrong", function()
+                local c = tfl.cluster{nodes = 1, topology = function(t) t:slot_duration "50ms" end}
+                assert.equal(1, #c:nodes() + 1)
+            end)
+            it("slips", function() error "boom" end)
+        end)]], 1)
+        for _, text in ipairs { "✓ mine › grows", "✗ mine › is wrong", "✗ mine › slips", "boom", "1 passed, 1 failed, 1 errors" } do
+            assert.truthy(result.out:find(text, 1, true), text .. "\n" .. result.text)
+        end
+    end)
+
+    it("a cluster of a setup lives as long as its block; another beside it is refused", function()
+        spec([[
+        describe("shared", function()
+            local c
+            setup(function() c = tfl.cluster{nodes = 1, topology = function(t) t:slot_duration "50ms" end} end)
+            it("one", function() c:wait_for_height(1) end)
+            it("two", function()
+                c:wait_for_height(2)
+                local ok, err = tfl.try(tfl.cluster, {nodes = 1})
+                assert.is_false(ok)
+                assert.truthy(err.message:find "still open")
+            end)
+        end)
+        describe("after", function()
+            it("is free again", function() tfl.cluster{nodes = 1, start = "none"} end)
+        end)]], 0)
+    end)
+
+    it("a cluster from a snapshot of another one goes on where that was", function()
+        spec([[
+        it("goes on", function()
+            local top = function(t) t:slot_duration "50ms":full() end
+            local c = tfl.cluster{nodes = 2, topology = top, seed = 9}
+            c:wait_for_height(5)
+            c:node(0):stop()
+            local s = c:node(0):snapshot "s"
+            c:close()
+            local d = tfl.cluster{nodes = 2, topology = top, seed = 9, snapshot = s}
+            assert(d:node(1):client():consensus_info().height >= 5)
+            d:wait_for_height(8)
+        end)]], 0)
+    end)
+
+    it("a node that crashes fails the test that made the cluster", function()
+        local result = spec([[
+        it("crashes", function()
+            local c = tfl.cluster{nodes = 1, topology = function(t) t:slot_duration "50ms" end}
+            tfl.exec{"sh", "-c", "kill -9 " .. c.ctx.run.pids["node-0"]}
+            tfl.try(c.sleep, c, "1s")
+        end)]], 1)
+        assert.truthy(result.out:find("ended by itself", 1, true), result.text)
+    end)
+
+    it("names what is wrong with a file, and a filter that fits nothing", function()
+        assert.truthy(spec("x x", 2).out:find("syntax error", 1, true))
+        spec('it("a", function() end)', 2, "--filter", "zzz")
+        spec('it("a", function() end) it("b", function() error "b" end)', 0, "--filter", "^a$")
+        assert.equal(2, support.run({ "test", "/none/such_spec.lua" }).code)
+    end)
+
+    it("Ctrl-C ends it with its cluster", function()
+        local file = support.write("my_spec.lua", [[it("waits", function()
+            local c = tfl.cluster{nodes = 2, topology = function(t) t:slot_duration "50ms" end}
+            io.stdout:write "up\n" io.stdout:flush()
+            c:sleep "60s"
+        end)]])
+        local handle = support.start { "test", file }
+        handle:wait_output "up"
+        handle:signal "INT"
+        assert.equal(130, handle:wait(20).code)
+    end)
+end)
