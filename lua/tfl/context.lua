@@ -40,7 +40,7 @@ local blind = { subscribe = true, base_url = true, name = true }
 local function with_seconds(...)
     local arguments = table.pack(...)
     local last = arguments[arguments.n]
-    if type(last) == "table" and last.timeout ~= nil then
+    if type(last) == "table" and rawget(last, "timeout") ~= nil then
         arguments[arguments.n] = setmetatable({ timeout = duration.to_seconds(last.timeout, nil, "timeout") },
             { __index = last })
     end

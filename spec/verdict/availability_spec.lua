@@ -92,7 +92,9 @@ local function simulate(rng, plan, own, share_of)
         if rng() < bounds.growth_chance(F, share_of(slot)) then slots[#slots + 1] = slot end
     end
     local nodes = {}
-    for i = 0, 2 do nodes[i + 1] = { name = "node-" .. i, height = #slots, tip_slot = plan.s1 - 1, tip = "aa", stake = 1, stale = false } end
+    for i = 0, 2 do
+        nodes[i + 1] = { name = "node-" .. i, height = #slots, tip_slot = plan.s1 - 1, tip = "aa", stake = 1, stale = false }
+    end
     plan.p = own
     return { canonical_slots = slots, nodes = nodes, observed = #slots, forks = 0, max_reorg_depth = 0 }
 end

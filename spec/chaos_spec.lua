@@ -1,0 +1,122 @@
+-- Chaos through the built tfl: journals, replay, refusals.
+local nodes = require "spec.support.nodes"
+local support = require "spec.support"
+support.guard()
+
+local TOP = [[:topology_with(function(t) t:nodes(3):full():slot_duration "50ms" end)]]
+local RUN = ':with_run_duration(tfl.slots(160))'
+
+local function chaos(body, rest)
+    return nodes.scenario(TOP .. (rest or RUN .. ":enable_node_control()") .. ":chaos_with(function(c) " .. body .. " end)")
+end
+
+-- (slot since the window began, verb, targets) of what a run's chaos did.
+local function journal(dir)
+    local list = {}
+    for line in io.lines(dir .. "/events.jsonl") do
+        if line:find('"type":"chaos"', 1, true) then
+            local e = support.json(line)
+            list[#list + 1] = ("%d %s %s"):format(e.at, e.verb, table.concat(e.targets, ","))
+        end
+    end
+    return list
+end
+
+local BODY = [[c:restart():min_delay "0.5s":max_delay "1s":target_cooldown "1s":apply()
+    c:pause():min_delay "1s":max_delay "2s":duration "0.5s":apply()]]
+
+describe("chaos", function()
+    it("one seed, one journal; another seed, another one; --replay follows a journal", function()
+        local file = chaos(BODY)
+        local runs = {}
+        for i, options in ipairs { { "--seed", "5" }, { "--seed", "5" }, { "--seed", "6" } } do
+            local result = nodes.run(file, options)
+            assert.equal(0, result.code, result.text)
+            runs[i] = { journal(result.summary.dir), result.summary }
+        end
+        assert.is_true(#runs[1][1] >= 4)
+        assert.same(runs[1][1], runs[2][1])
+        assert.not_same(runs[1][1], runs[3][1])
+        assert.equal("ok", nodes.expectation({ summary = runs[1][2] }, "chaos").code)
+        local again = nodes.run(file, { "--replay", runs[3][2].dir })
+        assert.equal(0, again.code, again.text)
+        assert.same(runs[3][1], journal(again.summary.dir))
+        assert.equal(6, again.summary.seed)
+    end)
+
+    it("is told by tfl check, with its first slots", function()
+        local result = support.run { "check", chaos(BODY), "--seed", "5" }
+        assert.equal(0, result.code, result.text)
+        assert.truthy(result.out:find "chaos%s+%d+ restart, %d+ pause: slot %d+ %w+ node%-%d", result.text)
+    end)
+
+    it("is refused before anything starts: no control, nothing to happen, k too small, no such node", function()
+        for body, want in pairs {
+            ['c:restart()'] = "enable_node_control",
+            ['c:restart():min_delay "1h":max_delay "2h"'] = "nothing would happen",
+            ['c:restart():min_delay "2s":max_delay "1s"'] = "max_delay (1s) is below min_delay (2s)",
+            ['c:kill():exclude "node-9"'] = "there is no node \"node-9\"",
+            ['c:pause():exclude(7)'] = "there is no node 7",
+            [''] = "no fault is asked for",
+        } do
+            local rest = want == "enable_node_control" and RUN or nil
+            local result = support.run { "check", chaos(body, rest), "--seed", "5" }
+            assert.equal(2, result.code, result.text)
+            assert.truthy(result.err:find(want, 1, true), want .. "\n" .. result.text)
+        end
+        local result = support.run { "check", nodes.scenario([[:topology_with(function(t) t:nodes(4):full():slot_duration "50ms"
+            :security_param(14) end):with_run_duration(tfl.slots(400)):enable_node_control()
+            :chaos_with(function(c) c:partition "halves":duration "5s":min_delay "1s":max_delay "2s" end)]]), "--seed", "5" }
+        assert.equal(2, result.code, result.text)
+        assert.truthy(result.err:find "raise k to %d+", result.text)
+    end)
+
+    it("k is derived for the partitions it plans", function()
+        local result = support.run { "check", nodes.scenario([[:topology_with(function(t) t:nodes(4):full():slot_duration "50ms" end)
+            :with_run_duration(tfl.slots(400)):enable_node_control()
+            :chaos_with(function(c) c:partition "halves":duration "2s":min_delay "1s":max_delay "2s" end)]]), "--seed", "5" }
+        assert.equal(0, result.code, result.text)
+        assert.is_true(tonumber(result.out:match "k = (%d+)") > 30, result.text)
+    end)
+
+    it("every verb is made, bites, and is over at the end of the run", function()
+        local result = nodes.run(nodes.scenario(TOP .. [[:with_run_duration(tfl.slots(400)):enable_node_control()
+            :chaos_with(function(c)
+                c:kill():min_delay "1s":max_delay "2s":duration "0.5s":target_cooldown "4s":apply()
+                c:churn():min_delay "2s":max_delay "3s":duration "0.5s":target_cooldown "4s":apply()
+                c:partition "one":min_delay "2s":max_delay "4s":duration "1s":apply()
+                c:latency "30ms":min_delay "2s":max_delay "4s":duration "1s":apply():final_heal()
+            end):expect_consensus_liveness():expect_recovery{within = "8s"}:expect_height_convergence()]]), { "--seed", "3" })
+        assert.equal(0, result.code, result.text)
+        local verbs = {}
+        for _, fault in ipairs(result.summary.faults) do
+            assert.is_number(fault.to)
+            verbs[fault.verb] = (verbs[fault.verb] or 0) + (fault.bit and 1 or 0)
+        end
+        for _, verb in ipairs { "kill", "stop", "partition", "link" } do assert.is_true(verbs[verb] > 0, verb) end
+    end)
+
+    it("faults that could not be made are skipped with a reason, and the run says that nothing bit", function()
+        local file = nodes.scenario(TOP .. RUN .. [[:enable_node_control():with_workload(w)
+            :chaos_with(function(c) c:pause():min_delay "0.5s":max_delay "1s":exclude(0, 1):target_cooldown "1s" end)]], [[
+            local w = tfl.workload "w"
+            function w:start(ctx) ctx:node(2):stop() end]])
+        local result = nodes.run(file, { "--seed", "5" })
+        assert.equal(4, result.code, result.text)
+        local e = nodes.expectation(result, "chaos")
+        assert.equal("fault_never_bit", e.code)
+        assert.truthy(e.message:find("node-2 is stopped", 1, true), e.message)
+        assert.truthy(support.read(result.summary.dir .. "/events.jsonl"):find '"type":"fault_skipped"')
+    end)
+
+    it("a crash that chaos did not make fails the run", function()
+        local file = nodes.scenario(TOP .. RUN .. [[:enable_node_control():with_workload(w)
+            :chaos_with(function(c) c:restart():min_delay "0.5s":max_delay "1s":exclude(2):target_cooldown "1s" end)]], [[
+            local w = tfl.workload "w"
+            function w:start(ctx) ctx:sleep "2s" tfl.exec{"sh", "-c", "kill -9 " .. ctx.run.pids["node-2"]} end]])
+        local result = nodes.run(file, { "--seed", "5" })
+        assert.equal(1, result.code, result.text)
+        assert.equal("node_exited", result.summary.error.code)
+        assert.equal("node-2", result.summary.error.node)
+    end)
+end)
