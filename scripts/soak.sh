@@ -17,9 +17,10 @@ shift
 ensure_packages "$yes" run
 build release
 
+name=$(basename "$1" .lua)
 passed=0 failed=()
 for ((seed = first; seed <= last; seed++)); do
-    out=$root/build/soak/seed-$seed
+    out=$root/build/soak/$name-$seed
     rm -rf -- "$out"
     mkdir -p "$out"
     code=0

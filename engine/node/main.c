@@ -1,5 +1,7 @@
 /* tfl-node: the embedded reference node. */
+#include "chain/genesis.h"
 #include "node/node.h"
+#include "node/store.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -10,12 +12,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const char usage[] = "usage: tfl-node USER.yaml --deployment DEPLOYMENT.yaml [--check-config]\n";
+static const char usage[] =
+    "usage: tfl-node USER.yaml --deployment DEPLOYMENT.yaml [--check-config | --check-store]\n";
 static const char help[] =
     "\nThe embedded reference node of tfl: real consensus, gossip and storage, few features.\n"
     "\n"
     "  --deployment FILE  what is the same on all nodes: genesis, stakes, slot duration\n"
     "  --check-config     read both files, print \"Configs are valid!\", end\n"
+    "  --check-store      look whether its store is sound (no node may run on it): SQLite's integrity check, "
+    "every block hashed\n"
+    "                     again, parents before children; end with 0 or 1\n"
     "  --version          print the version, end\n"
     "  --help             print this, end\n"
     "\n"
@@ -27,7 +33,7 @@ struct options {
     const char *user, *deployment;
     const char **tests; /* owned; borrows its strings from argv */
     size_t n_tests;
-    bool check_config;
+    bool check_config, check_store;
 };
 
 struct process {
@@ -39,8 +45,9 @@ struct process {
 static int parse(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {{"deployment", required_argument, NULL, 'd'},
-        {"check-config", no_argument, NULL, 'c'}, {"test", required_argument, NULL, 't'},
-        {"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+        {"check-config", no_argument, NULL, 'c'}, {"check-store", no_argument, NULL, 's'},
+        {"test", required_argument, NULL, 't'}, {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     int c;
     o->tests = tfl_alloc((size_t)argc * sizeof *o->tests);
     while ((c = getopt_long(argc, argv, "hv", longs, NULL)) != -1) {
@@ -50,6 +57,9 @@ static int parse(struct options *o, int argc, char **argv)
             break;
         case 'c':
             o->check_config = true;
+            break;
+        case 's':
+            o->check_store = true;
             break;
         case 't':
             o->tests[o->n_tests++] = optarg;
@@ -134,6 +144,21 @@ static int serve(const struct tfl_node_config *config, struct tfl_error *err)
     return failed ? -1 : p.node.status;
 }
 
+static int check_store(const struct tfl_node_config *config, struct tfl_error *err)
+{
+    struct tfl_block genesis;
+    uint64_t blocks = 0, txs = 0;
+    tfl_genesis_block(&genesis, &config->genesis);
+    struct tfl_store *store = tfl_store_open(config->base_folder, &genesis.id, err);
+    int failed = store ? tfl_store_check(store, &genesis.id, &blocks, &txs, err) : -1;
+    tfl_store_close(store);
+    tfl_block_done(&genesis);
+    if (!failed)
+        printf("The store is sound: %llu blocks, %llu transactions waiting\n", (unsigned long long)blocks,
+            (unsigned long long)txs);
+    return failed;
+}
+
 #ifdef __SANITIZE_ADDRESS__
 /* LeakSanitizer stops the world to look, which a tfl that takes many nodes down cannot wait for; the specs of this program
  * by itself look. */
@@ -158,6 +183,8 @@ int main(int argc, char **argv)
         status = read_config(&config, &o, &err) ? -1 : 0;
         if (!status && o.check_config)
             puts("Configs are valid!");
+        else if (!status && o.check_store)
+            status = check_store(&config, &err);
         else if (!status)
             status = serve(&config, &err);
         if (status < 0) {

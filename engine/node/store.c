@@ -207,6 +207,60 @@ int tfl_store_restore(struct tfl_store *s, int (*each)(void *arg, const void *bl
     return status;
 }
 
+/* The first row of a query as text or number; NULL: it cannot be run. */
+static sqlite3_stmt *first_row(struct tfl_store *s, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (!prepare(s, sql, &stmt) && sqlite3_step(stmt) == SQLITE_ROW)
+        return stmt;
+    sqlite3_finalize(stmt);
+    return NULL;
+}
+
+static int check_blocks(
+    struct tfl_store *s, const struct tfl_hash *genesis, uint64_t *blocks, struct tfl_error *err)
+{
+    static const char sql[] = "SELECT b.seq, b.id, b.bytes, b.parent = ?1 OR p.seq < b.seq FROM blocks b"
+                              " LEFT JOIN blocks p ON p.id = b.parent ORDER BY b.seq";
+    sqlite3_stmt *stmt = NULL;
+    int r, status = 0;
+    *blocks = 0;
+    if (prepare(s, sql, &stmt))
+        return failed(s, "read", err);
+    sqlite3_bind_blob(stmt, 1, genesis->b, sizeof genesis->b, SQLITE_STATIC);
+    while (!status && (r = sqlite3_step(stmt)) == SQLITE_ROW) {
+        ++*blocks;
+        if (!hashes_to(sqlite3_column_blob(stmt, 1), sqlite3_column_bytes(stmt, 1),
+                sqlite3_column_blob(stmt, 2), sqlite3_column_bytes(stmt, 2)))
+            status = tfl_fail(err, TFL_E_IO, "%s: the block in row %lld does not hash to its id", s->path,
+                (long long)sqlite3_column_int64(stmt, 0));
+        else if (!sqlite3_column_int(stmt, 3))
+            status = tfl_fail(err, TFL_E_IO, "%s: the parent of the block in row %lld is not before it",
+                s->path, (long long)sqlite3_column_int64(stmt, 0));
+    }
+    if (!status && r != SQLITE_DONE)
+        status = failed(s, "read", err);
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+int tfl_store_check(struct tfl_store *s, const struct tfl_hash *genesis, uint64_t *blocks, uint64_t *txs,
+    struct tfl_error *err)
+{
+    sqlite3_stmt *stmt = first_row(s, "PRAGMA integrity_check(1)");
+    const char *text = stmt ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+    int status = text && !strcmp(text, "ok") ? 0
+                                             : tfl_fail(err, TFL_E_IO, "%s is damaged: %s", s->path,
+                                                   text ? text : sqlite3_errmsg(s->db));
+    sqlite3_finalize(stmt);
+    if (status || check_blocks(s, genesis, blocks, err))
+        return -1;
+    stmt = first_row(s, "SELECT count(*) FROM mempool");
+    *txs = stmt ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
+    sqlite3_finalize(stmt);
+    return 0;
+}
+
 int tfl_store_restore_txs(struct tfl_store *s,
     int (*each)(void *arg, const struct tfl_core_tx *tx, const void *data, size_t len), void *arg,
     uint64_t *removed, struct tfl_error *err)

@@ -23,6 +23,11 @@ void tfl_store_close(struct tfl_store *s); /* commits; NULL-safe */
 int tfl_store_restore(struct tfl_store *s, int (*each)(void *arg, const void *block, size_t len), void *arg,
     uint64_t *ignored, struct tfl_error *err);
 
+/* Looks whether the file is sound, changing nothing: SQLite's own integrity check; each block hashes to its id, and its parent is
+ * genesis or was put before it. *blocks and *txs count what is there. TFL_E_IO says what is wrong. */
+int tfl_store_check(struct tfl_store *s, const struct tfl_hash *genesis, uint64_t *blocks, uint64_t *txs,
+    struct tfl_error *err);
+
 /* Stores the encoded bytes of a block; the same id again changes nothing. Opens a transaction if none is open. */
 int tfl_store_put(struct tfl_store *s, const struct tfl_core_header *block, const void *data, size_t len,
     struct tfl_error *err);

@@ -249,7 +249,15 @@ function Context:expected_blocks() return self.run.plan.expected_blocks end
 ---@return table metrics {expected_blocks, run_duration, slot_duration, active_slot_coeff, slots}
 function Context:run_metrics() return self.run:metrics() end
 
----@return table[] {name, index, peer_id, http, stake} of every node
+--- A whole number from 1 to n, drawn from the run's seed.
+---@param n integer
+---@return integer
+function Context:random(n)
+    if math.type(n) ~= "integer" or n < 1 then errors.usage("ctx:random(%s): a whole number from 1 was expected", errors.show(n)) end
+    return self.run:draw(self.owner.name, n)
+end
+
+---@return table[] {name, index, peer_id, http, stake, dir, argv} of every node: dir is its working folder, argv how it is run
 function Context:descriptors() return self.run:descriptors() end
 
 --- The end of a node's log, as text.

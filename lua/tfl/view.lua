@@ -30,8 +30,9 @@ end
 function View:descriptors()
     local list = {}
     for i, node in ipairs(self.nodes) do
+        local spec = self.deployer.specs[node.name] or {}
         list[i] = {
-            name = node.name, index = node.index, peer_id = node.peer_id, stake = node.stake,
+            dir = spec.cwd, argv = spec.argv, name = node.name, index = node.index, peer_id = node.peer_id, stake = node.stake,
             http = self.clients[node.name] and self.clients[node.name]:base_url(),
         }
     end

@@ -145,6 +145,25 @@ static void damaged_rows_are_ignored_and_replaced(void **state)
     assert_int_equal(ignored, 0);
 }
 
+static void a_check_tells_sound_from_damaged(void **state)
+{
+    struct world *w = *state;
+    uint64_t blocks, txs;
+    struct tfl_error err;
+    put(w, 0, CHAIN);
+    assert_int_equal(tfl_store_commit(w->store, NULL), 0);
+    assert_int_equal(tfl_store_check(w->store, &w->chain.genesis, &blocks, &txs, &err), 0);
+    assert_int_equal(blocks, CHAIN);
+    assert_int_equal(txs, 0);
+    tamper(w, "bytes=(SELECT bytes FROM blocks WHERE height=2)", 20);
+    assert_int_equal(tfl_store_check(w->store, &w->chain.genesis, &blocks, &txs, &err), -1);
+    assert_non_null(strstr(err.msg, "does not hash to its id"));
+    tamper(w, "bytes=(SELECT bytes FROM blocks WHERE height=3), parent=x'07'", 2);
+    tamper(w, "parent=x'09'", 1);
+    assert_int_equal(tfl_store_check(w->store, &w->chain.genesis, &blocks, &txs, &err), -1);
+    assert_non_null(strstr(err.msg, "the parent of the block"));
+}
+
 /* Stores blocks in small transactions until it is killed. */
 static void store_until_killed(struct world *w, int ready)
 {
@@ -264,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_stored_comes_back_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_rows_are_ignored_and_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_check_tells_sound_from_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kill_at_any_time_leaves_a_valid_chain, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_process_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(another_chain_is_refused, setup, teardown),

@@ -1,0 +1,41 @@
+-- SIGKILL at random instants under load. After each kill the store of the node is looked at while it is down (SQLite's integrity check,
+-- every block hashed again, parents before children), then the node comes back with what it had. At the end nothing that was accepted
+-- is missing: accepted means durable.
+--
+--     tfl scenarios/crash_recovery.lua                     20 kills
+--     tfl scenarios/crash_recovery.lua -p kills=200 -t 5m
+--     tfl scenarios/crash_recovery.lua -p twin=true        must fail: a node forgets every tenth transaction (tx_lost)
+local p = tfl.params{nodes = 4, duration = "40s", kills = {20, type = "integer"}, twin = {false, help = "the variant that must fail"}}
+
+local crash = tfl.workload("crash")
+function crash:start(ctx)
+  if p.twin then ctx:node(0):restart{args = {"--test", "drop_every=10"}} end
+  local last = 0
+  for i = 1, p.kills do
+    local pick = ctx:random(p.nodes - 1)
+    local victim = (last + pick) % p.nodes           -- another one than last time
+    last = victim
+    ctx:sleep(ctx:random(700) / 1000)
+    local node = ctx:node(victim)
+    node:kill()
+    local d = ctx:descriptors()[victim + 1]
+    local check = tfl.exec{d.argv[1], "user.yaml", "--deployment", "deployment.yaml", "--check-store", cwd = d.dir, timeout = "20s"}
+    if check.code ~= 0 then ctx:fail("after kill %d of %s: %s", i, node.name, check.stderr) end
+    if i % 5 == 0 then ctx:log("%d kills; %s: %s", i, node.name, check.stdout) end
+    node:start()
+    node:wait_ready()
+  end
+  ctx:figure("kills", p.kills)
+end
+
+tfl.scenario("crash_recovery")
+  :topology_with(function(t) t:nodes(p.nodes):full() end)
+  :wallets(10)
+  :transactions_with(function(x) x:rate(10) end)
+  :enable_node_control()
+  :with_workload(crash)
+  :with_run_duration(p.duration)
+  :expect_consensus_liveness()
+  :expect_conservation()
+  :expect_no_double_spend()
+  :build()
