@@ -26,7 +26,8 @@ logs=$root/build/test
 rm -rf -- "$logs"
 mkdir -p "$logs/reports"
 seed=${TFL_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
-passed=0 failed=0 skipped=0 running=
+passed=0 failed=0 skipped=0
+jobs=${TFL_TEST_JOBS:-4} # specs wait for blocks more than they compute
 export TFL="$root/build/dev/bin/tfl" TFL_TEST_SEED=$seed TFL_TEST_MARK=$$-$seed
 export LUA_PATH="$root/?.lua;$root/?/init.lua;$root/lua/?.lua;$root/lua/?/init.lua;;"
 # A report of any process, also of a node whose output nobody reads, becomes a file that the last group finds.
@@ -34,22 +35,23 @@ export ASAN_OPTIONS="detect_stack_use_after_return=1:log_path='$logs/reports/asa
 export UBSAN_OPTIONS="print_stacktrace=1:log_path='$logs/reports/ubsan'"
 
 stop() {
-    [ -z "$running" ] || kill "$running" 2>/dev/null || true
+    local pids
+    pids=$(jobs -p)
+    # shellcheck disable=SC2086 # one word for each
+    [ -z "$pids" ] || kill $pids 2>/dev/null || true
     exit 130
 }
 trap stop INT TERM
 
-# group NAME SECONDS COMMAND…: runs it with a time limit. It may write "passed failed skipped" to $TFL_COUNTS, else it counts as one
-# by its exit code. Its output is shown when anything failed, and kept in build/test.
-group() {
-    local name=$1 limit=$2 log code=0 p=0 f=0 s=0 from=$EPOCHREALTIME took
+# one NAME SECONDS COMMAND…: runs it with a time limit. It may write "passed failed skipped" to $TFL_COUNTS, else it counts as one by
+# its exit code. Its output is shown when anything failed, and kept in build/test; the counts go to a file for `add`.
+one() {
+    local name=$1 limit=$2 log code=0 p=0 f=0 s=0 from=$EPOCHREALTIME took text
     shift 2
-    [[ $name =~ $only ]] || return 0
     log=$logs/${name//\//.}
     TFL_COUNTS=$log.counts timeout -k 10 "$limit" "$@" >"$log.log" 2>&1 </dev/null &
-    running=$!
-    wait "$running" || code=$?
-    running=
+    trap 'kill $! 2>/dev/null; exit 130' INT TERM
+    wait $! || code=$?
     took=$(awk -v a="$from" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
     if [ -s "$log.counts" ]; then
         read -r p f s <"$log.counts"
@@ -62,11 +64,29 @@ group() {
     if [ "$code" != 0 ] && [ "$f" = 0 ]; then
         f=1
     fi
-    printf '%-6s %-32s %4d passed %4d failed %4d skipped %7ss\n' "$([ "$f" = 0 ] && echo ok || echo FAILED)" "$name" "$p" "$f" "$s" "$took"
+    text=$(printf '%-6s %-32s %4d passed %4d failed %4d skipped %7ss' "$([ "$f" = 0 ] && echo ok || echo FAILED)" "$name" "$p" "$f" "$s" "$took")
     if [ "$f" != 0 ]; then
-        sed 's/^/    /' "$log.log"
+        text+=$'\n'$(sed 's/^/    /' "$log.log")
     fi
-    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    printf '%s\n' "$text"
+    echo "$p $f $s" >"$logs/total.${name//\//.}"
+}
+
+# group …: the same, by itself; beside …: while others run, at most $jobs at a time. `join` waits for these.
+group() {
+    [[ $1 =~ $only ]] || return 0
+    one "$@" &
+    wait $! || true
+}
+beside() {
+    [[ $1 =~ $only ]] || return 0
+    while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
+        wait -n || true
+    done
+    one "$@" &
+}
+join() {
+    wait || true
 }
 
 # slow NAME …: a group that --fast leaves out.
@@ -93,8 +113,9 @@ only=$wanted
 group c-specs 300 scripts/test/c_specs.sh
 lua5.4 spec/support/leaks.lua snapshot "$logs/before"
 while IFS= read -r file; do
-    group "${file%_spec.lua}" 240 scripts/test/spec.sh "$file"
+    beside "${file%_spec.lua}" 300 scripts/test/spec.sh "$file"
 done < <(find spec -name '*_spec.lua' | LC_ALL=C sort | shuf --random-source=<(yes "$seed"))
+join
 # In CI nobody else runs anything: every run that is left is ours. Elsewhere only what has our mark in its environment.
 leaks_of=("TFL_TEST_MARK=$TFL_TEST_MARK")
 [ "${CI:-}" != true ] || leaks_of=()
@@ -104,5 +125,9 @@ slow fuzz 300 scripts/test/fuzz.sh
 slow lint/clang-tidy 420 lua5.4 scripts/lint/clang_tidy.lua
 group sanitizers 10 scripts/test/reports.sh "$logs/reports"
 
+for total in "$logs"/total.*; do
+    read -r p f s <"$total"
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ] && { [ "$skipped" = 0 ] || [ "${CI:-}" != true ]; }

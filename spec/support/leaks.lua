@@ -122,7 +122,7 @@ function leaks.since(before, mark)
     for port, inode in pairs(ports()) do
         if not before.ports[port] then
             local pids = holders(inode)
-            local ours = not mark or #pids == 0
+            local ours = not mark or #pids == 0 and ports()[port] == inode -- held by nobody, and still there
             for _, pid in ipairs(pids) do
                 ours = ours or ((read("/proc/" .. pid .. "/environ") or ""):find(mark, 1, true) ~= nil)
             end

@@ -26,19 +26,19 @@ end
 ---@param forks {from:number, seconds:number, open:boolean}[]
 ---@param within number
 function M.judge(forks, within)
-    local worst, open = { seconds = 0 }, nil
+    local worst, closed = { seconds = 0 }, 0
     for _, fork in ipairs(forks) do
         if fork.seconds >= worst.seconds then worst = fork end
-        if fork.open then open = fork end
+        closed = closed + (fork.open and 0 or 1)
     end
-    local figures = { forks = #forks, worst_s = worst.seconds }
+    local figures = { forks = #forks, closed = closed, worst_s = worst.seconds }
     if #forks == 0 then
         return "inconclusive", "no_sample", "the nodes never were on different chains, so no fork could be resolved", figures
     elseif worst.seconds > within then
         return "fail", "fork_unresolved", ("a fork of %.1fs was open for %.1fs%s; within %s was expected"):format(worst.from,
             worst.seconds, worst.open and ", and still is" or "", duration.show(within)), figures
-    elseif open then
-        return "inconclusive", "no_sample", ("the run ended %.1fs into a fork, before %s had passed"):format(open.seconds,
+    elseif closed == 0 then -- a fork that is just open at the end, beside others that ended in time, says nothing
+        return "inconclusive", "no_sample", ("the run ended %.1fs into its only fork, before %s had passed"):format(worst.seconds,
             duration.show(within)), figures
     end
     return "pass", "ok", ("%d fork%s, the longest open for %s (%s allowed)"):format(#forks, #forks == 1 and "" or "s",
