@@ -1,7 +1,7 @@
 -- Every node is restarted, one after the other, as in an upgrade, under load: the chain goes on, and no accepted transaction is lost.
 --
 --     tfl scenarios/rolling_restart.lua
---     tfl scenarios/rolling_restart.lua -p twin=true       must fail: all at once and without their data (final_conflict)
+--     tfl scenarios/rolling_restart.lua -p twin=true       must fail: all at once and without their data (stalled)
 local p = tfl.params{nodes = 4, duration = "24s", twin = {false, help = "the variant that must fail"}}
 
 local roll = tfl.workload("roll")

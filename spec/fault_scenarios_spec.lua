@@ -18,7 +18,7 @@ for name, case in pairs {
     chaos_restart = { "consensus_liveness", "lagging", "-t", "20s" },
     partition_heal = { "safety", "final_conflict", "-t", "16s" },
     late_join = { "height_convergence", "not_converged", "-t", "12s" },
-    rolling_restart = { "safety", "final_conflict", "-t", "12s" },
+    rolling_restart = { "consensus_liveness", "stalled", "-t", "12s" },
     wan = { "propagation", "failed", "-t", "12s" },
     two_chains_bridge = { "script", "failed" },
     snapshot_restore = { "script", "failed" },

@@ -63,7 +63,7 @@ end
 local function parser()
     local p = argparse("tfl", "tfl: scenarios for multi-node blockchain networks. `tfl FILE.lua` is `tfl run FILE.lua`.")
     p:add_help(false):help_max_width(96):command_target "command"
-    p:epilog "tfl help run, tfl help check: their options. tfl help env, exit, scenario, transactions: a screen each."
+    p:epilog "tfl help run, tfl help check: their options. tfl help env, exit, scenario, transactions, faults, hand: a screen each."
     local by_name = {}
     local function command(name, about)
         by_name[name] = p:command(name, about):add_help(false)

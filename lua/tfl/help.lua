@@ -41,7 +41,7 @@ A scenario file:
     :build()
 
 Examples with comments: scenarios/liveness.lua, transactions.lua, ramp.lua, conflicts.lua, custom_expectation.lua,
-custom_workload.lua. More: tfl help transactions
+custom_workload.lua. More: tfl help transactions, tfl help faults, tfl help hand
 ]],
     transactions = [[
 Transactions: accounts that sign, a load that is sent at planned times, and what must become of it.
@@ -71,5 +71,36 @@ The load is open: a slow answer moves no later transaction, and latencies count 
 
 Codes: tx_lost (accepted, and not on the chain; the hashes are told), tx_rejected, tx_late, tx_twice, too_slow, not_conserved,
 invalid_transaction, double_spend; inconclusive: generator_lag (this host sent over 5 % late), no_sample, chain_stalled.
+]],
+    faults = [[
+Faults: needs :enable_node_control() in the scenario; {links = true} for those of links (chaos and t:links ask for relays themselves).
+  Nodes    n:stop{how = "graceful" | "kill" | "INT", timeout =}  n:kill()  n:pause()  n:resume()  n:state()
+           n:start{peers =, config =, args =}   n:restart{wipe = true, peers =, config =, args =}
+           config: a table over the node's own configuration, or a function that changes it; holds for later starts, too
+           ctx:start_node(name, {peers = "default" | "none" | {…}, config =, snapshot =, args =})   t:late_nodes(n, {stake = 0}) plans some
+           n:snapshot(name) of a stopped or paused node → {name, path}     client:dial_peer(node)
+  Links    ctx:partition({0, 1}, {2, 3})  {one_way = true} last      ctx:isolate(node)      ctx:heal()
+           ctx:link(a, b, {latency =, jitter =, rate = bytes a second, loss =, one_way =} | "wan" | "lossy"); a, b: nodes, lists or "all"
+           → fault with :heal() and :counts() → {bytes, delayed, withheld, connections, refused}, :bit()
+           t:links("wan") shapes all links for the whole run; the bounds know it
+  Chaos    scenario:chaos_with(function(c) … end); each verb opens a clause, the rest shapes it:
+           c:restart() c:kill() c:pause() c:churn() c:partition("halves" | "one" | "majority" | {{0}, {1, 2}}) c:latency(d)
+             :min_delay(d) :max_delay(d) :duration(d) :target_cooldown(d) :exclude(…) :max_down(n) :apply()      c:final_heal()
+           tfl check FILE --seed N prints the schedule; --replay RUNDIR makes the faults of that run again
+  Judging  expect_recovery{within =}, expect_fork_resolution{within =}, expect_height_convergence{lag =}
+           ctx:faults() → {{name, verb, targets, t0, t1, ready_t, bit, …}}   ctx:window(fault, "before" | "during" | "after") → slots
+           ctx:figures{window = slots} → canonical, observed, forks, propagation_ms, transactions
+Codes: not_recovered, fork_unresolved, not_converged; inconclusive: fault_never_bit, no_sample. A node that dies unasked always fails.
+]],
+    hand = [[
+By hand: clusters that do only what you say.
+  tfl.script("name", {nodes = 3, start = "all" | "none", topology = function(t) … end, wallets = 2}, function(ctx) … end)
+      in a scenario file; run by tfl FILE.lua. It passes when the function returns, saw something, and safety holds; -t bounds it.
+  tfl test my_spec.lua [--filter PATTERN] [--seed N]
+      your own busted specs; in them local c = tfl.cluster{nodes =, start =, topology =, wallets =, seed =, snapshot =}: all that ctx has,
+      c:close(). A cluster is closed with the test (or the block, for one made in setup) that made it. One at a time.
+  Both: ctx:start_node(name, {peers = {…}})  ctx:wait_network_ready{within =}  ctx:wait_for_height(h)  ctx:eventually(fn, {within =})
+      ctx:node(i):… the verbs, ctx:partition(…) and the rest of tfl help faults, ctx:block_feed(), ctx:random(n)
+      A cluster from {snapshot = s} with the same seed goes on with the chain of the node the snapshot is of.
 ]],
 }
