@@ -251,10 +251,14 @@ struct tfl_relay_counts tfl_relay_counts(const struct tfl_relay *relay, enum tfl
     if (!relay->policy[way].cut)
         return counts;
     DL_FOREACH(relay->conns, conn)
-    counts.withheld += relay_pipe_waiting(&conn->pipes[way]);
+    {
+        counts.withheld += relay_pipe_waiting(&conn->pipes[way]);
+    }
     DL_FOREACH(relay->held, held)
-    if (way == TFL_RELAY_FORWARD && !ioctl(held->fd, FIONREAD, &unread) && unread > 0)
-        counts.withheld += (uint64_t)unread;
+    {
+        if (way == TFL_RELAY_FORWARD && !ioctl(held->fd, FIONREAD, &unread) && unread > 0)
+            counts.withheld += (uint64_t)unread;
+    }
     return counts;
 }
 

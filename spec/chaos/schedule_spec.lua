@@ -144,7 +144,9 @@ describe("what chaos came to", function()
     end
 
     it("passes when each clause bit at least once", function()
-        local verdict, _, message, figures = judge { entry(1, "restart", true), entry(1, "restart", false, "it was down"), entry(2, "pause", true) }
+        local verdict, _, message, figures = judge {
+            entry(1, "restart", true), entry(1, "restart", false, "it was down"), entry(2, "pause", true),
+        }
         assert.equal("pass", verdict)
         assert.equal("2 of 3 faults made, 1 skipped (it was down)", message)
         assert.same({ planned = 3, done = 2, bit = 2, skipped = 1 }, figures)
