@@ -123,12 +123,6 @@ function Context:entry(name)
     end
 end
 
---- What scripts get of a fault.
-function Context:fault_of(fault)
-    looked(self)
-    return fault
-end
-
 --- The verbs by name of node, as the original has them: ctx:node_control():restart("node-1", {wipe = true}).
 function Context:node_control()
     return setmetatable({}, {

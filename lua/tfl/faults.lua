@@ -61,11 +61,13 @@ function Faults:open(fault)
 end
 
 --- A record is over now.
-function Faults:close(fault)
+---@param by? string who ended it
+function Faults:close(fault, by)
     local run = self.run
     fault.t1, fault.slot1 = run:now(), run:slot_now()
     run.record:event("fault_end", {
         id = fault.id, name = fault.name, slot = fault.slot1, counts = fault.counts, bit = fault.bit, error = fault.error,
+        by = by,
     })
 end
 
@@ -122,7 +124,8 @@ local function carry_out(self, node, verb, options)
     local run, deployer = self.run, self.run.deployer
     if verb == "start" or verb == "restart" then
         if verb == "restart" and run.feed then run.feed:stop_node(node.name) end
-        if options.peers then node.dials, node.degree = options.peers, #options.peers end
+        if options.snapshot then run:restore(node, options.snapshot) end
+        if options.peers then run:dials(node, options.peers) end
         deployer[verb](deployer, node, options)
         run.exits[node.name], run.paused[node.name], run.started[node.name] = nil, nil, true
         run.clients[node.name], run.pids[node.name] = deployer:client(node), deployer:pid(node.name)
@@ -146,13 +149,16 @@ function Faults:work(node, verb, options, by)
     if not ok then
         if fault then
             fault.error, fault.bit = type(err) == "table" and err.message or tostring(err), false
-            self:close(fault)
+            self:close(fault, by)
         end
         error(err, 0)
     end
+    if verb ~= "resume" then
+        self.run:break_dialled(function(link) return link[1] == node.name or link[2] == node.name end)
+    end
     if before and (kind.close or verb ~= "pause") then -- what kept it down is over; it may be down for another reason now
         if before.bit == nil then before.bit = true end
-        self:close(before)
+        self:close(before, by)
     end
     self.down[node.name] = nil
     if fault then fault.bit = verb ~= "restart" or pid ~= self.run.deployer:pid(node.name) end
@@ -160,26 +166,25 @@ function Faults:work(node, verb, options, by)
         self.down[node.name] = fault
         return fault
     end
-    if fault then self:close(fault) else fault = before end
+    if fault then self:close(fault, by) else fault = before end
     if fault then self:watch_ready(fault, node) end
     return fault
 end
 
---- Does a verb to a node, after those that were asked for before; waits until it is done, and goes on with it when the asker
---- is cancelled. Raises usage, wrong_state, spawn, timeout.
+--- Calls fn once all that was asked of the node before is done; waits for it, and goes on with it when the asker is cancelled.
 ---@param node table of run.nodes
----@param verb "start"|"stop"|"kill"|"restart"|"pause"|"resume"
----@param options table|nil {how, timeout, wipe, args, config} of the deployer, and peers: indices of nodes to dial from now on
----@param by string
----@return tfl.Fault|nil the record; nil for a start or resume that ended none
-function Faults:verb(node, verb, options, by)
-    local refusal = self:refusal(verb)
+---@param what string a verb of the deployer's capabilities
+---@param fn function
+---@return any what fn gave; raises its error
+function Faults:alone(node, what, fn)
+    local refusal = self:refusal(what)
     if refusal then errors.usage("%s", refusal) end
     local name, ahead = node.name, self.busy[node.name]
-    local work = task.spawn(name .. "." .. verb, function()
+    local work = task.spawn(name .. "." .. what, function()
         if ahead then ahead:wait() end
-        return self:work(node, verb, options or {}, by)
+        return fn()
     end)
+    table.insert(self.run.watchers, work)
     self.busy[name], self.running = work, self.running + 1
     self.run:watch("verb", function()
         work:wait()
@@ -193,11 +198,22 @@ function Faults:verb(node, verb, options, by)
     return ok and value or nil
 end
 
+--- Does a verb to a node, after those that were asked for before. Raises usage, wrong_state, spawn, timeout.
+---@param node table of run.nodes
+---@param verb "start"|"stop"|"kill"|"restart"|"pause"|"resume"
+---@param options table|nil {how, timeout, wipe, args, config} of the deployer; of a start or restart also peers: indices of nodes to dial
+--- from now on, and snapshot: whose data to start with
+---@param by string
+---@return tfl.Fault|nil the record; nil for a start or resume that ended none
+function Faults:verb(node, verb, options, by)
+    return self:alone(node, verb, function() return self:work(node, verb, options or {}, by) end)
+end
+
 --- Heals links, resumes paused nodes and starts stopped ones: all of them, or only those that chaos stopped.
 ---@param only_chaos? boolean
 function Faults:restore_all(only_chaos)
     while self.running > 0 do self.idle:wait() end
-    self:heal_all()
+    self:heal_all "final_heal"
     for _, node in ipairs(self.run.nodes) do
         local fault = self.down[node.name]
         local verb = fault and (fault.verb == "pause" and "resume" or (fault.verb == "stop" or fault.verb == "kill") and "start")

@@ -1,5 +1,6 @@
 --- Faults of the links between nodes: methods of tfl.faults. Sets of nodes become rules of tfl.core.links; nodes that join later
 --- are covered by sets that are complements.
+local availability = require "tfl.verdict.availability"
 local bounds = require "tfl.verdict.bounds"
 local errors = require "tfl.errors"
 local links = require "tfl.links"
@@ -35,6 +36,9 @@ end
 
 --- Puts a fault in force and opens its record; `spec` is that of tfl.core.links.
 function M:link_fault(verb, spec, fault)
+    if spec.cut then -- what is cut is reset when it is healed
+        self.run:break_dialled(function(link) return availability.cuts(spec.rules, link[1], link[2]) end)
+    end
     local id = self.run.deployer:link_fault(spec)
     fault.verb, fault.links, fault.link_id, fault.rules, fault.cut = verb, true, id, spec.rules, spec.cut
     return self:open(fault)
@@ -104,21 +108,23 @@ end
 
 --- Ends a link fault. Healing a healed one does nothing.
 ---@param fault tfl.Fault
+---@param by string
 ---@return table counts
-function M:heal(fault)
+function M:heal(fault, by)
     if not fault.t1 then
         fault.counts = self.run.deployer:link_heal(fault.link_id)
         -- JUDGING, Verdict: a fault bit when it did something measurable. What a cut withheld are at least pings.
         if fault.cut then fault.bit = fault.counts.withheld > 0 else fault.bit = fault.counts.delayed > 0 end
-        self:close(fault)
+        self:close(fault, by)
     end
     return fault.counts
 end
 
 --- Ends all link faults that are in force, but for those the plan asked for.
-function M:heal_all()
+---@param by string
+function M:heal_all(by)
     for _, fault in ipairs(self.records) do
-        if fault.links and not fault.t1 and fault.by ~= "plan" then self:heal(fault) end
+        if fault.links and not fault.t1 and fault.by ~= "plan" then self:heal(fault, by) end
     end
 end
 

@@ -1,4 +1,5 @@
 --- Nodes that join a run, and snapshots of their data. Methods of a run; `tfl.runner` takes them in.
+local bounds = require "tfl.verdict.bounds"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
 local proc = require "tfl.core.proc"
@@ -6,6 +7,37 @@ local sys = require "tfl.core.sys"
 local topology = require "tfl.core.topology"
 
 local Members = {}
+
+-- ---- who dials whom, in time: run.dialled is a list of {from, to, since = slot|nil, till = slot|nil, by_hand = true|nil}
+
+--- A node dials these from now on (indices of nodes), and none of those it dialled before.
+function Members:dials(node, indices)
+    local slot = self:slot_now()
+    for _, link in ipairs(self.dialled) do
+        if link[1] == node.name and not link.till then link.till = slot or math.mininteger end
+    end
+    node.dials, node.degree = indices, indices == node.planned and node.planned_degree or #indices
+    for _, index in ipairs(indices) do
+        table.insert(self.dialled, { node.name, self.nodes[index + 1].name, since = slot })
+    end
+end
+
+--- One node dialled another by a script; the link counts once both had time to catch up.
+function Members:dialled_by_hand(from, to)
+    local plan = self.plan
+    local since = self:current_slot() + 1 + bounds.recovery_slots(plan.slot_seconds, plan.delta)
+    table.insert(self.dialled, { from, to, since = since, by_hand = true })
+end
+
+--- What was dialled by hand is not dialled again once it broke.
+---@param broken fun(link: table): boolean
+function Members:break_dialled(broken)
+    for _, link in ipairs(self.dialled) do
+        if link.by_hand and not link.till and broken(link) then link.till = self:slot_now() or math.mininteger end
+    end
+end
+
+-- ---- nodes that join
 
 local NAME = "^[%w_][%w_%-%.]*$"
 
@@ -18,9 +50,11 @@ function Members:add_node(name)
     end
     local index = #self.nodes
     local made = topology.build { n = index + 1, shape = "chain", seed = self.plan.seed }.nodes[index + 1]
-    made.name, made.stake, made.dials, made.degree, made.late = name, 0, { 0 }, 1, true
+    made.name, made.stake, made.late = name, 0, true
     self.deployer:add_nodes { made }
     self.nodes[index + 1], self.stakes[name] = made, 0
+    made.planned, made.planned_degree = { 0 }, 1
+    self:dials(made, made.planned)
     self.clients[name] = self.deployer:client(made)
     self.faults:absent(made)
     return made

@@ -358,6 +358,10 @@ function M.run(plan, ui)
         for key, value in pairs(node) do run.nodes[i][key] = value end
         run.stakes[node.name] = node.stake
     end
+    for _, node in ipairs(run.nodes) do
+        node.planned, node.planned_degree = node.dials, node.degree
+        run:dials(node, node.dials)
+    end
     run.faults = faults.new(run)
     run.record = record.open {
         scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out, keep = plan.keep,

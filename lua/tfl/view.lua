@@ -108,24 +108,14 @@ function View:ask_peers()
     end)
 end
 
---- The links of the cluster as pairs of names: what each node dials, and what was dialled by hand.
-function View:edges()
-    local edges, names = table.move(self.dialled, 1, #self.dialled, 1, {}), {}
-    for _, node in ipairs(self.nodes) do names[node.index] = node.name end
-    for _, node in ipairs(self.nodes) do
-        for _, index in ipairs(node.dials) do edges[#edges + 1] = { node.name, names[index] } end
-    end
-    return edges
-end
-
 --- How many nodes that are up each of them has a link with.
 ---@return table<string, integer>
 function View:live_degrees()
     local degrees, seen = {}, {}
     for _, name in ipairs(self:live_nodes()) do degrees[name] = 0 end
-    for _, edge in ipairs(self:edges()) do
-        local a, b = edge[1], edge[2]
-        if degrees[a] and degrees[b] and not seen[a .. "/" .. b] and not seen[b .. "/" .. a] then
+    for _, link in ipairs(self.dialled) do
+        local a, b = link[1], link[2]
+        if not link.till and degrees[a] and degrees[b] and not seen[a .. "/" .. b] and not seen[b .. "/" .. a] then
             degrees[a], degrees[b], seen[a .. "/" .. b] = degrees[a] + 1, degrees[b] + 1, true
         end
     end
@@ -137,7 +127,7 @@ function View:chances(from, to)
     local plan = self.plan
     return availability.chances {
         f = plan.f, delta = plan.delta, allowance = bounds.recovery_slots(plan.slot_seconds, plan.delta), from = from, to = to,
-        nodes = self.nodes, edges = self:edges(), faults = self.faults:list(),
+        nodes = self.nodes, edges = self.dialled, faults = self.faults:list(),
     }
 end
 

@@ -56,6 +56,13 @@ describe("availability", function()
             chances(4, { cut(rules, 130, 140) }))
     end)
 
+    it("a link counts in the slots that have it", function()
+        local restarted = node_fault("node-2", 120, 122)
+        local edges = { { "node-1", "node-0" }, { "node-2", "node-0", till = 120 }, { "node-2", "node-1", since = 150 } }
+        assert.same({ { from = 120, to = 121, p = 0 }, { from = 121, to = 150, p = p(2 / 3) } },
+            chances(3, { restarted }, { edges = edges }))
+    end)
+
     it("one way is enough to part two nodes", function()
         assert.same({ { from = 130, to = 131, p = 0 }, { from = 131, to = 200, p = p(1 / 2) } },
             chances(2, { cut({ { from = { "node-1" }, to = { "node-0" } } }, 130, nil) }))

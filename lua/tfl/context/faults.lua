@@ -26,16 +26,24 @@ local function is_options(value)
     return type(value) == "table" and #value == 0 and not rawget(value, "ctx") and next(value) ~= nil
 end
 
---- A link fault as scripts have it.
+--- A fault as scripts have it: what tfl.Fault tells, and these.
 ---@class tfl.FaultHandle
 local Handle = {}
 
---- Ends it; gives {bytes, delayed, withheld, connections, refused}: what happened to the bytes it was about.
-function Handle:heal() return self.faults:heal(self.record) end
+--- Ends a fault of links; gives {bytes, delayed, withheld, connections, refused}: what happened to the bytes it was about.
+function Handle:heal()
+    local record = self.record
+    if not record.links then
+        errors.usage("%s: it is over when %s is %s again; only faults of links are healed", record.name, record.targets[1],
+            record.verb == "pause" and "resumed" or "started")
+    end
+    return self.faults:heal(record, self.by)
+end
 --- The same so far.
 function Handle:counts() return self.faults:counts(self.record) end
---- Has it done something measurable: withheld a byte (a cut), delayed one (a shape)?
+--- Has it done something measurable: withheld a byte (a cut), delayed one (a shape), changed or ended a process?
 function Handle:bit()
+    if self.record.bit ~= nil or not self.record.links then return self.record.bit == true end
     local counts = self:counts()
     if self.record.cut then return (counts.withheld or 0) > 0 end
     return (counts.delayed or 0) > 0
@@ -45,8 +53,10 @@ local handle_meta = { __index = function(handle, key) return Handle[key] or hand
 
 local function handle(ctx, record)
     ctx.owner.looked = true
-    return setmetatable({ faults = ctx.run.faults, record = record }, handle_meta)
+    return setmetatable({ faults = ctx.run.faults, record = record, by = ctx.owner.name }, handle_meta)
 end
+
+Faults.fault_of = handle
 
 --- ctx:partition({0, 1}, {2, 3}): cuts groups off from each other, both ways. Nodes that are named in none are a group of their own,
 --- also those that join later. {one_way = true} last: only what the first group sends to the second is cut.
@@ -87,9 +97,9 @@ function Faults:link(a, b, shape)
 end
 
 --- Ends every link fault of scripts and chaos.
-function Faults:heal() self.run.faults:heal_all() end
+function Faults:heal() self.run.faults:heal_all(self.owner.name) end
 
---- What was done to the cluster so far, in order, by scripts, chaos and the plan: see tfl.Fault. Link faults have :heal, :counts, :bit.
+--- What was done to the cluster so far, in order, by scripts, chaos and the plan: see tfl.Fault.
 ---@return tfl.FaultHandle[]
 function Faults:faults()
     local list = {}
@@ -133,12 +143,16 @@ function Faults:figures(options)
     return out
 end
 
---- Indices of the nodes a node is to dial.
-local function peers_of(ctx, what, given)
-    if given == nil or given == "default" then return nil end
+--- Indices of the nodes a node is to dial; nil: as before.
+local function peers_of(ctx, what, given, entry)
+    if given == nil then return nil end
+    if given == "default" then return entry.planned end
     if given == "none" then return {} end
     local list = {}
-    for i, name in ipairs(names(ctx, what, given)) do list[i] = ctx:entry(name).index end
+    for i, name in ipairs(names(ctx, what, given)) do
+        if name == entry.name then errors.usage("%s: %s cannot dial itself", what, name) end
+        list[i] = ctx:entry(name).index
+    end
     return list
 end
 
@@ -153,9 +167,9 @@ function Faults:start_node(name, options)
     local refusal = self.run.faults:refusal "start_node"
     if refusal then errors.usage("%s", refusal) end
     local entry = self:entry(type(name) == "table" and name.name or name) or self.run:add_node(name)
-    if options.snapshot then self.run:restore(entry, options.snapshot) end
     self.run.faults:verb(entry, "start", {
-        peers = peers_of(self, what, options.peers), config = options.config, args = options.args,
+        peers = peers_of(self, what .. ", peers", options.peers, entry), config = options.config, args = options.args,
+        snapshot = options.snapshot,
     }, self.owner.name)
     return self:node(entry.name)
 end
@@ -183,7 +197,6 @@ function Faults:dial_peer(from, client, to)
     elseif not tostring(to):find "^/" then
         errors.usage("client:dial_peer(%s): a node or an address such as /ip4/127.0.0.1/tcp/20040 was expected", errors.show(to))
     end
-    if entry then table.insert(self.run.dialled, { from, entry.name }) end
     local answer = client:post("/network/dial_peer", { addr = address })
     if answer.status ~= 200 then
         local err = errors.new("rejected", "%s: it could not dial %s (HTTP %d: %s)", from, entry and entry.name or address,
@@ -191,6 +204,7 @@ function Faults:dial_peer(from, client, to)
         err.node = from
         error(err, 0)
     end
+    if entry then self.run:dialled_by_hand(from, entry.name) end
     return json.decode(answer.body) or answer.body
 end
 

@@ -18,12 +18,13 @@ function Node:client() return self.ctx:client_of(self.name) end
 ---@return string
 function Node:state() return self.ctx.run.deployer:state(self.name) end
 
---- Waits until the node is ready (HTTP 200, peers as many as its degree); raises not_ready after `within`.
+--- Waits until the node is ready (HTTP 200, peers as many as its degree, less those that are down); raises not_ready after `within`.
 function Node:wait_ready(options)
     local run = self.ctx.run
     options = errors.options("node:wait_ready", options, "within")
     local within = duration.to_seconds(options.within or run.plan.ready_seconds, run.plan)
-    run.deployer:wait_ready({ self.name }, within)
+    local up, degree = run:live_degrees()[self.name], self.ctx:entry(self.name).degree
+    run.deployer:wait_ready({ self.name }, within, { [self.name] = up and math.min(up, degree) or degree })
     self.ctx.owner.looked = true
 end
 
@@ -40,9 +41,11 @@ local function verb(name, ...)
                 errors.show(options.config))
         end
         if options.peers ~= nil then
-            options = setmetatable({ peers = self.ctx:peers_of("node:" .. name .. ", peers", options.peers) }, { __index = options })
+            options = setmetatable({ peers = self.ctx:peers_of("node:" .. name .. ", peers", options.peers,
+                self.ctx:entry(self.name)) }, { __index = options })
         end
-        return self.ctx:fault_of(self.ctx.run.faults:verb(self.ctx:entry(self.name), name, options, self.ctx.owner.name))
+        local fault = self.ctx.run.faults:verb(self.ctx:entry(self.name), name, options, self.ctx.owner.name)
+        return fault and self.ctx:fault_of(fault)
     end
 end
 
@@ -61,7 +64,10 @@ Node.resume = verb("resume")
 
 --- Copies its data, when it is stopped or paused, to the run's folder: {name, path, node}, for start_node{snapshot =}.
 ---@param name string
-function Node:snapshot(name) return self.ctx.run:snapshot(self.ctx:entry(self.name), name) end
+function Node:snapshot(name)
+    local run, entry = self.ctx.run, self.ctx:entry(self.name)
+    return run.faults:alone(entry, "snapshot", function() return run:snapshot(entry, name) end)
+end
 
 local meta = {
     __name = "node",

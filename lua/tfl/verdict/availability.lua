@@ -16,7 +16,7 @@ local availability = {}
 ---@field from integer first slot
 ---@field to integer slot after the last
 ---@field nodes {name:string, stake:number}[]
----@field edges string[][] {a, b}: names of nodes that have a link
+---@field edges table[] {a, b, since =, till =}: names of nodes that have a link, and the slots in which they have it (nil: always)
 ---@field faults tfl.Fault[] the run's journal
 
 local FOREVER = math.maxinteger
@@ -83,8 +83,10 @@ local function share_at(o, spans, slot, indices, stakes)
         end
     end
     local edges = {}
-    for i, edge in ipairs(o.edges) do
-        edges[i] = { indices[edge[1]], indices[edge[2]] }
+    for _, edge in ipairs(o.edges) do
+        if slot >= (edge.since or math.mininteger) and slot < (edge.till or FOREVER) then
+            edges[#edges + 1] = { indices[edge[1]], indices[edge[2]] }
+        end
     end
     return bounds.component_share(stakes, edges, {
         down = down,
@@ -116,6 +118,10 @@ function availability.chances(o)
         mark(span.from)
         mark(span.settled)
         mark(span.to)
+    end
+    for _, edge in ipairs(o.edges) do
+        mark(edge.since or o.from)
+        mark(edge.till or o.to)
     end
     table.sort(marks)
     local indices, stakes, out = {}, {}, {}

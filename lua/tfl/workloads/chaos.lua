@@ -220,7 +220,7 @@ local function carry_out(run, entry)
         local fault = entry.verb == "partition" and faults:cut(entry.groups, false, by)
             or faults:shape("all", "all", { latency = entry.latency, jitter = 0, rate = 0, loss = 0 }, false, by)
         sleep_until_slot(run, entry.till)
-        faults:heal(fault)
+        faults:heal(fault, by)
         return fault
     end
     local begin = ({ kill = "kill", pause = "pause", churn = "stop" })[entry.verb]
