@@ -39,7 +39,8 @@ struct tfl_ports *tfl_ports_new(void)
 {
     struct tfl_ports *ports = tfl_alloc(sizeof *ports);
     ports->folder = tfl_ports_folder();
-    ports->first = (int)((unsigned)getpid() * 64U % N_BLOCKS); /* no common divisor: any block may be the first */
+    /* no common divisor: any block may be the first */
+    ports->first = (int)((unsigned)getpid() * 64U % N_BLOCKS);
     for (int i = 0; i < N_BLOCKS; i++)
         ports->blocks[i].lock = -1;
     return ports;

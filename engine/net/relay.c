@@ -227,6 +227,7 @@ void tfl_relay_shape(struct tfl_relay *relay, enum tfl_relay_way way, const stru
     if (relay->policy[way].cut && !policy->cut)
         drop_cut(relay); /* under the old policy still */
     relay->policy[way] = *policy;
+    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): conn_free takes a connection off the list before it frees it
     DL_FOREACH_SAFE(relay->conns, conn, next)
     {
         if (conn->connecting && policy->cut) { /* the listener does not know of it yet, and never will */
