@@ -98,6 +98,22 @@ describe("a partition", function()
         assert.is_true(fault.to > fault.from + 2)
     end)
 
+    it("made by hand for longer than k bears: a warning says how long it may last", function()
+        local result = run([[
+        function w:start(ctx)
+            ctx:wait_for_height(2)
+            ctx:partition({0}, {1}):heal()
+            ctx:sleep "1s"
+        end]], { scenario = [[:topology_with(function(t) t:nodes(2):slot_duration("50ms"):security_param(80) end)
+            :enable_node_control{links = true}]], time = "20s" })
+        local told = false
+        for _, e in ipairs(events(result)) do
+            local text = e.type == "log" and e.message or ""
+            told = told or text:find "with k = 80 both sides may finalise apart unless it is healed within %d" ~= nil
+        end
+        assert.is_true(told)
+    end)
+
     it("wrong uses are named", function()
         run [[
         function w:start(ctx)

@@ -2,6 +2,7 @@
 --- are covered by sets that are complements.
 local availability = require "tfl.verdict.availability"
 local bounds = require "tfl.verdict.bounds"
+local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local links = require "tfl.links"
 
@@ -44,6 +45,30 @@ function M:link_fault(verb, spec, fault)
     return self:open(fault)
 end
 
+--- A cut made by hand is not refused, but whoever makes it is told how long the chain bears it (JUDGING, Partitions).
+local function warn(self, groups, by)
+    local run, all, held, least = self.run, 0, 0, math.huge
+    local plan = run.plan
+    for _, node in ipairs(run.nodes) do all = all + node.stake end
+    for _, group in ipairs(groups) do
+        local own = 0
+        for _, name in ipairs(group) do own = own + run.stakes[name] end
+        held, least = held + own, math.min(least, own)
+    end
+    if all > held then least = math.min(least, all - held) end
+    local left = math.max(1, (run.s1 or 0) - (run.s0 or 0))
+    local ok, _, _, most = bounds.check_partition {
+        f = plan.f, share = all > 0 and least / all or 0, slots = left, heal_slots = bounds.recovery_slots(plan.slot_seconds, plan.delta),
+        k = plan.security_param, k_healthy = plan.topology:safe_security_param(), epsilon = 1e-6,
+    }
+    if not ok and least > 0 then
+        run:say(by, most > 0 and ("partition %s: with k = %d both sides may finalise apart unless it is healed within %s"):format(
+            show(groups), plan.security_param, duration.show(most * plan.slot_seconds))
+            or ("partition %s: k = %d is too small for any partition, both sides may finalise apart"):format(show(groups),
+            plan.security_param))
+    end
+end
+
 --- Cuts groups of nodes off from each other. Nodes that are in none form a group of their own, also those that join later. One
 --- way: only what the first group sends to the second is cut.
 ---@param groups string[][] names
@@ -54,6 +79,7 @@ end
 function M:cut(groups, one_way, by, verb)
     verb = verb or "partition"
     check(self, verb)
+    if by ~= "chaos" then warn(self, groups, by) end
     local rules = {}
     if one_way then
         rules[1] = { from = groups[1], to = groups[2] }
