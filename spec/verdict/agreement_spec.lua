@@ -19,7 +19,9 @@ local function world(...)
 end
 
 local function fault(t0, t1, slot1, more)
-    local made = { name = "restart#1", verb = "restart", by = "w", targets = { "a" }, t0 = t0, t1 = t1, slot0 = 0, slot1 = slot1 }
+    local made = {
+        name = "restart#1", verb = "restart", by = "w", targets = { "a" }, t0 = t0, t1 = t1, ready_t = t1, slot0 = 0, slot1 = slot1,
+    }
     for key, value in pairs(more or {}) do made[key] = value end
     return made
 end
@@ -79,6 +81,26 @@ describe("recovery", function()
         assert.equal("fail", judge(w, { fault(3, 4, 25) }, 5, 20))
         assert.equal("inconclusive", judge(w, { fault(3, 4, 25) }, 5, 8))
         assert.equal("inconclusive", judge(w, {}, 5, 8))
+    end)
+
+    it("is not before the node is ready again, and never when it is not", function()
+        local w = world("a", "b")
+        w:set_up(3, "a", false)
+        w:adopt(5, "b", "3")
+        w:set_up(9, "a", true)
+        w:adopt(12, "a", "3")
+        local list = agreement.recoveries(w, { fault(3, 4, 25, { ready_t = 9 }) }, 20, 30)
+        assert.equal(8, list[1].took)
+        list = agreement.recoveries(w, { fault(3, 4, 25, { ready_t = false }) }, 20, 30)
+        assert.is_nil(list[1].took or nil)
+    end)
+
+    it("a node that is struck again before it was ready counts from the last time", function()
+        local w = world("a", "b")
+        w:adopt(12, "a", "3") w:adopt(12, "b", "3")
+        local list = agreement.recoveries(w, { fault(3, 4, 25, { ready_t = false }), fault(5, 6, 26, { ready_t = 7 }) }, 20, 30)
+        assert.equal(1, #list)
+        assert.equal(6, list[1].took)
     end)
 
     it("faults that overlap are one disturbance", function()

@@ -106,7 +106,8 @@ end
 --- The disturbances of a run, from its journal: faults that overlap, or follow each other before the cluster had recovered, are one.
 --- A node that was stopped for good disturbs only when it goes.
 ---@param faults tfl.Fault[]
----@return {from:number, to:number|nil, slot:integer, names:string[]}[] to: when the last of them ended, nil when it never did
+---@return {from:number, to:number|nil, node:string, ready:number|nil, slot:integer, names:string[]}[] to: when it ended; ready: when
+--- the node was ready again; nil when it never did or was
 function agreement.disturbances(faults)
     local list = {}
     for _, fault in ipairs(faults) do
@@ -115,6 +116,8 @@ function agreement.disturbances(faults)
             local gone = not fault.links and not fault.t1
             local one = {
                 from = absent and fault.t1 or fault.t0, to = gone and fault.t0 or fault.t1,
+                node = fault.links and fault.name or fault.targets[1],
+                ready = gone and fault.t0 or fault.links and fault.t1 or fault.ready_t,
                 slot = gone and fault.slot0 or fault.slot1, names = { absent and "join of " .. fault.targets[1] or fault.name },
             }
             list[#list + 1] = one
@@ -143,15 +146,22 @@ function agreement.recoveries(self, faults, within, until_t)
     while i <= #list do
         local one = list[i]
         local to, slot, names = one.to, one.slot, table.move(one.names, 1, #one.names, 1, {})
-        local reached = to and self:reached(to, (slot or 0) + 1)
+        local ready = { [one.node] = one.ready or false }
+        local function recovered() -- not before all nodes it was done to are back, from what was done to each last
+            local from = to
+            for _, t in pairs(ready) do from = from and t and math.max(from, t) end
+            return from and self:reached(from, (slot or 0) + 1)
+        end
+        local reached = recovered()
         while list[i + 1] and (not to or list[i + 1].from < math.min(reached or math.huge, to + within)) do
             i = i + 1
             local after = list[i]
             table.move(after.names, 1, #after.names, #names + 1, names)
             if to and (not after.to or after.to > to) then
                 to, slot = after.to, after.slot
-                reached = to and self:reached(to, (slot or 0) + 1)
             end
+            ready[after.node] = after.ready or false
+            reached = recovered()
         end
         if to then
             out[#out + 1] = { names = names, t = to, took = reached and reached - to, watched = until_t - to }
