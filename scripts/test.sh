@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project: lint, C unit specs, busted specs through the built tfl, fuzz targets, and that nothing is left behind.
+# What takes long to compute (cppcheck, clang-tidy, the clang build, the fuzz targets) runs beside the specs, on time that they leave.
 #   scripts/test.sh [--yes] [--fast] [--only PATTERN]
 #     --yes    install missing packages without asking (as CI=true does)
 #     --fast   leave out what takes long and rarely fails: clang-tidy, the clang build, the fuzz targets (counted as skipped)
@@ -80,7 +81,7 @@ group() {
 }
 beside() {
     [[ $1 =~ $only ]] || return 0
-    while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
+    while [ "$(jobs -rp | grep -cvx "$computing")" -ge "$jobs" ]; do
         wait -n || true
     done
     one "$@" &
@@ -95,8 +96,19 @@ slow() {
         group "$@"
     elif [[ $1 =~ $only ]]; then
         printf 'skip   %s\n' "$1"
-        skipped=$((skipped + 1))
+        echo "0 0 1" >"$logs/total.${1//\//.}"
     fi
+}
+
+# compute: the groups that compute, one after the other, on processor time that nobody else wants.
+compute() {
+    local idle=(chrt --idle 0)
+    trap stop INT TERM
+    "${idle[@]}" true 2>/dev/null || idle=(nice -n 19)
+    group lint/cppcheck 300 "${idle[@]}" scripts/lint/cppcheck.sh
+    slow lint/clang-tidy 500 "${idle[@]}" lua5.4 scripts/lint/clang_tidy.lua
+    slow build/clang 400 "${idle[@]}" scripts/test/build.sh fuzz
+    slow fuzz 300 "${idle[@]}" scripts/test/fuzz.sh
 }
 
 echo "seed $seed (TFL_TEST_SEED=$seed scripts/test.sh runs the specs in this order again); logs in build/test"
@@ -105,11 +117,12 @@ group lint/sizes 60 lua5.4 scripts/lint/sizes.lua
 group lint/clang-format 60 scripts/lint/clang-format.sh
 group lint/luacheck 60 luacheck -q lua scenarios spec scripts
 group lint/shellcheck 60 shellcheck -x scripts/*.sh scripts/*/*.sh .ci/run
-group lint/cppcheck 180 scripts/lint/cppcheck.sh
 wanted=$only
 [[ $only == lint* ]] || only=. # all but the text checks need the build, whatever was asked for
 group build/dev 300 scripts/test/build.sh dev
 only=$wanted
+compute &
+computing=$!
 group c-specs 300 scripts/test/c_specs.sh
 lua5.4 spec/support/leaks.lua snapshot "$logs/before"
 while IFS= read -r file; do
@@ -120,9 +133,6 @@ join
 leaks_of=("TFL_TEST_MARK=$TFL_TEST_MARK")
 [ "${CI:-}" != true ] || leaks_of=()
 group leftovers 30 lua5.4 spec/support/leaks.lua check "$logs/before" "${leaks_of[@]}"
-slow build/clang 300 scripts/test/build.sh fuzz
-slow fuzz 300 scripts/test/fuzz.sh
-slow lint/clang-tidy 420 lua5.4 scripts/lint/clang_tidy.lua
 group sanitizers 10 scripts/test/reports.sh "$logs/reports"
 
 for total in "$logs"/total.*; do

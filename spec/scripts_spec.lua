@@ -208,6 +208,25 @@ end)]]
         assert.equal(1, result.code)
     end)
 
+    it("runs files side by side, and ends them all when it is told to stop", function()
+        local meets = [[it("meets the other", function()
+            os.execute("touch %s; for i in $(seq 500); do [ -e %s ] && exit; sleep 0.02; done")
+            assert(io.open "%s")
+        end)]]
+        local dir = small(meets:format("one", "two", "two"))
+        support.write(dir .. "/spec/two_spec.lua", meets:format("two", "one", "one"))
+        local result = test(dir, { CI = "" }, "--only", "^spec")
+        assert.equal("3 passed, 0 failed, 0 skipped", result.out:match "([^\n]*)\n$", result.text)
+        for _, name in ipairs { "one", "two" } do
+            support.write(("%s/spec/%s_spec.lua"):format(dir, name),
+                ([[it("waits", function() os.execute "touch at-%s; sleep 50" end)]]):format(name))
+        end
+        local handle = support.start { program = dir .. "/scripts/test.sh", "--only", "^spec", env = { CI = "" } }
+        support.eventually(function() return support.read(dir .. "/at-one") and support.read(dir .. "/at-two") end, 20)
+        handle:signal "TERM" -- and guard sees what goes on
+        assert.equal(130, handle:wait(10).code)
+    end)
+
     it("finds nothing left where nothing is", function()
         local dir = small 'it("passes", function() end)'
         local result = test(dir, { CI = "" }, "--only", "^spec/one|leftovers")

@@ -29,7 +29,7 @@ support.tfl = os.getenv("TFL") or support.root .. "/build/dev/bin/tfl"
 -- What the user's shell may have set and a test must not see.
 local HIDDEN = {
     "CONSENSUS_SLOT_TIME", "CONSENSUS_ACTIVE_SLOT_COEFF", "LOGOS_BLOCKCHAIN_DEMO_NODES", "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS",
-    "LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS", "SLOW_TEST_ENV", "TFL_LOG", "RUST_LOG", "TFL_RUN_ID", "NO_COLOR",
+    "LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS", "SLOW_TEST_ENV", "TFL_LOG", "RUST_LOG", "TFL_RUN_ID", "NO_COLOR", "CMAKE_C_COMPILER_LAUNCHER",
 }
 
 local current -- {dir=, before=, handles={}} of the running test

@@ -72,22 +72,24 @@ local function ports()
     return found
 end
 
---- The processes that hold a socket inode, as a set of pids (empty when they are not ours to look at).
-local function holders(inode)
-    local pids, target = {}, "socket:[" .. inode .. "]"
+--- The processes that hold sockets, of those that are ours to look at: {[inode] = {pid…}} by one pass over all of them.
+local function holders()
+    local found = {}
     for name in lfs.dir("/proc") do
         if name:match("^%d+$") then
             pcall(function()
                 for fd in lfs.dir("/proc/" .. name .. "/fd") do
-                    local link = lfs.symlinkattributes("/proc/" .. name .. "/fd/" .. fd)
-                    if link and link.target == target then
-                        pids[#pids + 1] = math.tointeger(tonumber(name))
+                    local link = lfs.symlinkattributes("/proc/" .. name .. "/fd/" .. fd, "target")
+                    local inode = link and link:match("^socket:%[(%d+)%]$")
+                    if inode then
+                        found[inode] = found[inode] or {}
+                        table.insert(found[inode], math.tointeger(tonumber(name)))
                     end
                 end
             end)
         end
     end
-    return pids
+    return found
 end
 
 local function temporaries()
@@ -119,10 +121,13 @@ function leaks.since(before, mark)
             found[#found + 1] = ("process %d: %s"):format(pid, process.command:sub(1, 200))
         end
     end
-    for port, inode in pairs(ports()) do
-        if not before.ports[port] then
-            local pids = holders(inode)
-            local ours = not mark or #pids == 0 and ports()[port] == inode -- held by nobody, and still there
+    local listening = ports()
+    local held_by = holders()
+    local still = ports() -- what has gone meanwhile may be anybody's
+    for port, inode in pairs(listening) do
+        if not before.ports[port] and still[port] == inode then
+            local pids = held_by[inode] or {}
+            local ours = not mark or #pids == 0
             for _, pid in ipairs(pids) do
                 ours = ours or ((read("/proc/" .. pid .. "/environ") or ""):find(mark, 1, true) ~= nil)
             end
