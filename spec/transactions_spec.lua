@@ -15,24 +15,24 @@ local function code_of(result, name) return nodes.expectation(result, name).code
 
 describe("a load", function()
     it("is followed to its end, every transaction of it", function()
-        local result = nodes.run("scenarios/transactions.lua", { "-t", "4s", "-p", "rate=20", "--seed", "3", env = fast() })
+        local result = nodes.run("scenarios/transactions.lua", { "-t", "4s", "-p", "rate=10", "--seed", "3", env = fast() })
         assert.equal(0, result.code, result.text)
         local t = result.summary.transactions
-        assert.same({ 800, 800, 800, 800, 800 }, { t.plan, t.planned, t.sent, t.accepted, t.included }, result.text)
+        assert.same({ 400, 400, 400, 400, 400 }, { t.plan, t.planned, t.sent, t.accepted, t.included }, result.text)
         assert.same({ 0, 0, 0, 0 }, { t.lost, t.rejected, t.pending, t.unanswered })
-        assert.is_true(t.final > 0 and t.final <= 800, result.text)
+        assert.is_true(t.final > 0 and t.final <= 400, result.text)
         for _, name in ipairs { "accepted", "included", "final" } do
             local l = t.latency_ms[name]
             assert.is_true(l.p50 > 0 and l.p50 <= l.p95 and l.p95 <= l.p99 and l.p99 <= l.max, name .. "\n" .. result.text)
         end
         assert.is_true(t.latency_ms.accepted.p50 < t.latency_ms.included.p50, result.text)
         assert.is_true(t.latency_ms.included.p50 < t.latency_ms.final.p50, result.text)
-        assert.matches("800 planned = sent = accepted = included, %d+ final", result.out)
+        assert.matches("400 planned = sent = accepted = included, %d+ final", result.out)
         assert.matches("latency +accepted [%d./]+ms · included [%d./]+m?s · final [%d./]+m?s", result.out)
-        assert.equal(800, nodes.expectation(result, "conservation").figures.transactions)
+        assert.equal(400, nodes.expectation(result, "conservation").figures.transactions)
         local events = support.read(result.summary.dir .. "/events.jsonl")
         assert.matches('"type":"transactions"', events, 1, true)
-        assert.matches('"planned":800', events, 1, true)
+        assert.matches('"planned":400', events, 1, true)
     end)
 
     it("is told lost transactions by their hashes: those that a node said yes to and dropped", function()

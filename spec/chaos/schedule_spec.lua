@@ -83,6 +83,14 @@ describe("the schedule", function()
         assert.equal(5, #o.nodes)
     end)
 
+    it("of two nodes, or one, one may go down", function()
+        for n = 1, 2 do
+            local nodes = {}
+            for i = 0, n - 1 do nodes[i + 1] = { name = "node-" .. i, index = i, stake = 1 } end
+            assert.is_true(#make(restarts, { nodes = nodes }) > 10)
+        end
+    end)
+
     it("max_down is the clause's own bound", function()
         local function most(n)
             local list, worst = make(function(c)

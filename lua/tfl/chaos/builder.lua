@@ -90,7 +90,7 @@ function Builder:exclude(...)
 end
 
 --- The clause leaves its target alone while so many nodes are down or paused by the schedule (default: as many as leave more than
---- half of the stake up).
+--- half of the stake up, and one in any case).
 ---@param n integer
 ---@return tfl.ChaosBuilder
 function Builder:max_down(n)

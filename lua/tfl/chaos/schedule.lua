@@ -83,7 +83,7 @@ local function room(o, clause, state, node, slot)
         if not is_down and other ~= node then up = up + other.stake end
     end
     if clause.max_down then return down < clause.max_down end
-    return up * 2 > all
+    return down == 0 or up * 2 > all
 end
 
 --- The node the clause takes at that slot, or nil when all are to be left alone.
