@@ -285,6 +285,14 @@ static int l_logs(lua_State *L)
     return 1;
 }
 
+/* local.ports_range(text) → is it a range that TFL_PORTS may have? */
+static int l_ports_range(lua_State *L)
+{
+    int from, to;
+    lua_pushboolean(L, tfl_ports_range(luaL_checkstring(L, 1), &from, &to));
+    return 1;
+}
+
 int tfl_open_local(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"capabilities", l_capabilities}, {"reserve", l_reserve},
@@ -292,7 +300,7 @@ int tfl_open_local(lua_State *L)
         {"restart", l_restart}, {"pause", l_pause}, {"resume", l_resume}, {"wait_ready", l_wait_ready},
         {"next_exit", l_next_exit}, {"cleanup", l_cleanup}, {"pid", l_pid}, {"alive", l_alive},
         {"state", l_state}, {"logs", l_logs}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"new", l_new}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"new", l_new}, {"ports_range", l_ports_range}, {NULL, NULL}};
     tfl_class(L, LOCAL, methods, l_gc);
     luaL_newlib(L, functions);
     return 1;

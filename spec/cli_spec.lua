@@ -8,6 +8,14 @@ local function body(topology, rest)
 end
 
 describe("tfl check", function()
+    it("TFL_PORTS narrows the ports of nodes; nonsense is refused", function()
+        local result = support.run { "check", "scenarios/liveness.lua", env = { TFL_PORTS = "20000" } }
+        assert.equal(2, result.code, result.text)
+        assert.truthy(result.err:find("TFL_PORTS=20000: a range", 1, true), result.text)
+        local doctor = support.run { "doctor", env = { TFL_PORTS = "31008-31103" } }
+        assert.truthy(doctor.out:find "free from 31%d%d%d", doctor.text)
+    end)
+
     it("prints the plan and starts nothing", function()
         local result = support.run { "check", "scenarios/liveness.lua", "-n", "5", "--seed", "9" }
         assert.equal(0, result.code, result.text)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,7 +23,8 @@ struct block {
 
 struct tfl_ports {
     char *folder;
-    int first; /* the block to begin with: processes begin in different places */
+    int from, to; /* blocks it may use */
+    int first;    /* the block to begin with: processes begin in different places */
     struct block blocks[N_BLOCKS];
 };
 
@@ -35,12 +37,26 @@ char *tfl_ports_folder(void)
     return tfl_sprintf("/tmp/tfl-%u", (unsigned)geteuid());
 }
 
+bool tfl_ports_range(const char *text, int *from, int *to)
+{
+    int first = TFL_PORTS_FIRST, last = TFL_PORTS_END - 1, end = 0;
+    if (text && *text && (sscanf(text, "%5d-%5d%n", &first, &last, &end) != 2 || text[end]))
+        return false;
+    if (first < TFL_PORTS_FIRST || last >= TFL_PORTS_END || first > last)
+        return false;
+    *from = (first - TFL_PORTS_FIRST + TFL_PORTS_BLOCK - 1) / TFL_PORTS_BLOCK;
+    *to = (last + 1 - TFL_PORTS_FIRST) / TFL_PORTS_BLOCK;
+    return *from < *to;
+}
+
 struct tfl_ports *tfl_ports_new(void)
 {
     struct tfl_ports *ports = tfl_alloc(sizeof *ports);
     ports->folder = tfl_ports_folder();
-    /* no common divisor: any block may be the first */
-    ports->first = (int)((unsigned)getpid() * 64U % N_BLOCKS);
+    if (!tfl_ports_range(getenv("TFL_PORTS"), &ports->from, &ports->to)) /* the command line has refused it */
+        tfl_ports_range(NULL, &ports->from, &ports->to);
+    /* 61 is prime: any block may be the first */
+    ports->first = (int)((unsigned)getpid() * 61U % (unsigned)(ports->to - ports->from));
     for (int i = 0; i < N_BLOCKS; i++)
         ports->blocks[i].lock = -1;
     return ports;
@@ -140,7 +156,8 @@ static int too_few(
         "only %zu of %zu ports between %d and %d are free: use fewer nodes, end other runs (`tfl clean` ends "
         "dead ones), or "
         "see who listens with `ss -ltnp`; locks are in %s",
-        got, n, TFL_PORTS_FIRST, TFL_PORTS_END - 1, ports->folder);
+        got, n, TFL_PORTS_FIRST + ports->from * TFL_PORTS_BLOCK,
+        TFL_PORTS_FIRST + ports->to * TFL_PORTS_BLOCK - 1, ports->folder);
 }
 
 int tfl_ports_take(struct tfl_ports *ports, size_t n, uint16_t *out, struct tfl_error *err)
@@ -150,8 +167,8 @@ int tfl_ports_take(struct tfl_ports *ports, size_t n, uint16_t *out, struct tfl_
     for (int k = 0; k < N_BLOCKS && got < n; k++) /* what is left of own blocks */
         if (ports->blocks[k].lock >= 0)
             got += take_from(ports, k, n - got, out + got);
-    for (int k = 0; k < N_BLOCKS && got < n && errno != EMFILE; k++) {
-        int i = (ports->first + k) % N_BLOCKS;
+    for (int k = 0; k < ports->to - ports->from && got < n && errno != EMFILE; k++) {
+        int i = ports->from + (ports->first + k) % (ports->to - ports->from);
         struct tfl_error own;
         if (ports->blocks[i].lock >= 0)
             continue;

@@ -153,6 +153,10 @@ local function options_of(args)
     if slow and slow ~= "" and slow ~= "true" and slow ~= "false" then
         errors.usage("SLOW_TEST_ENV=%s: true or false was expected", slow)
     end
+    local range = os.getenv "TFL_PORTS"
+    if range and not require("tfl.core.local").ports_range(range) then
+        errors.usage("TFL_PORTS=%s: a range of at least 32 ports within 20000-32767 was expected, as 24000-24999", range)
+    end
     local ok, message = sys.log_configure(os.getenv "TFL_LOG" or os.getenv "RUST_LOG" or "")
     if not ok and os.getenv "TFL_LOG" then errors.usage("TFL_LOG: %s", message) end
     return {

@@ -10,6 +10,7 @@ Environment (flags win over it, it wins over the script's defaults):
   SLOW_TEST_ENV                     true: a slow machine; deadlines and the time before genesis double
   TFL_LOG                           tfl's own log: warn, info, "warn,feed=debug" (RUST_LOG when unset)
   TFL_NODE_BIN                      program of the reference kind instead of the tfl-node beside tfl
+  TFL_PORTS                         ports that nodes may use, as 24000-24999 (20000-32767)
   TFL_READY_SECONDS                 how long nodes may take to be ready (30, and 0.1 for each node)
   XDG_STATE_HOME                    runs and ledgers are under $XDG_STATE_HOME/tfl (~/.local/state/tfl)
   NO_COLOR                          set: no colours

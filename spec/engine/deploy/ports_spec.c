@@ -139,11 +139,34 @@ static void refuses_a_folder_of_others(void **state)
     tfl_ports_free(ports);
 }
 
+static void a_range_is_whole_blocks(void **state)
+{
+    int from, to;
+    uint16_t p[3];
+    (void)state;
+    assert_true(tfl_ports_range(NULL, &from, &to));
+    assert_int_equal(to - from, (TFL_PORTS_END - TFL_PORTS_FIRST) / TFL_PORTS_BLOCK);
+    assert_true(tfl_ports_range("20010-20095", &from, &to)); /* 20032 to 20095 */
+    assert_int_equal(from, 1);
+    assert_int_equal(to, 3);
+    const char *bad[] = {
+        "20000", "20000-", "a-b", "20001-20033", "19999-20100", "20000-32768", "21000-20000", "20000-21000x"};
+    for (size_t i = 0; i < TFL_LEN(bad); i++)
+        assert_false(tfl_ports_range(bad[i], &from, &to));
+    setenv("TFL_PORTS", "24000-24127", 1);
+    struct tfl_ports *ports = tfl_ports_new();
+    take(ports, 3, p);
+    for (size_t i = 0; i < TFL_LEN(p); i++)
+        assert_in_range(p[i], 24000, 24127);
+    tfl_ports_free(ports);
+    unsetenv("TFL_PORTS");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
-    const struct CMUnitTest tests[] = {T(gives_ports_that_only_their_owner_can_bind),
-        T(two_at_once_are_disjoint), T(skips_what_others_use), T(says_so_when_all_are_taken),
-        T(refuses_a_folder_of_others)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_range_is_whole_blocks),
+        T(gives_ports_that_only_their_owner_can_bind), T(two_at_once_are_disjoint), T(skips_what_others_use),
+        T(says_so_when_all_are_taken), T(refuses_a_folder_of_others)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
