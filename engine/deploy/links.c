@@ -75,12 +75,21 @@ void tfl_links_free(struct tfl_links *links)
     free(links);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort(struct tfl_links_set *set)
+{
+    if (set->n)
+        qsort(set->names, set->n, sizeof *set->names, by_name);
+}
+
 static bool in_set(const struct tfl_links_set *set, const char *name)
 {
-    for (size_t i = 0; i < set->n; i++)
-        if (!strcmp(set->names[i], name))
-            return !set->except;
-    return set->except;
+    bool found = set->n && bsearch(&name, set->names, set->n, sizeof *set->names, by_name);
+    return found != set->except;
 }
 
 /* Is the fault about the bytes that flow this way? */
@@ -146,6 +155,10 @@ int64_t tfl_links_fault(
     struct tfl_links *links, struct tfl_links_rule *rules, size_t n, const struct tfl_relay_policy *policy)
 {
     struct fault fault = {.id = ++links->last_id, .rules = rules, .n_rules = n, .policy = *policy};
+    for (size_t i = 0; i < n; i++) {
+        sort(&rules[i].from);
+        sort(&rules[i].to);
+    }
     fault.n_base = 2 * links->n_edges;
     fault.base = tfl_alloc((fault.n_base + 1) * sizeof *fault.base);
     for (size_t i = 0; i < fault.n_base; i++)

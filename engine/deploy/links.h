@@ -10,7 +10,7 @@ struct tfl_links;
 
 /* Nodes by name, or (except) all but these, whether they are there yet or not. */
 struct tfl_links_set {
-    char **names; /* owned */
+    char **names; /* owned, in any order; a fault sorts them */
     size_t n;
     bool except;
 };

@@ -32,6 +32,9 @@ static bool any_cut(const struct tfl_relay *relay)
 static void conn_free(struct relay_conn *conn, bool reset)
 {
     struct tfl_relay *relay = conn->relay;
+    for (int i = 0; i < 2; i++)
+        if (relay->policy[i].cut)
+            relay->counts[i].withheld += relay_pipe_waiting(&conn->pipes[i]);
     for (int i = 0; i < 2; i++) {
         tfl_io_stop(relay->config.loop, &conn->ends[i].io);
         if (reset)
@@ -55,7 +58,7 @@ static bool watch(struct relay_conn *conn)
         struct relay_end *end = &conn->ends[i];
         int events =
             conn->connecting
-                ? (i == 1 ? TFL_WRITE : 0)
+                ? (i == 1 && !any_cut(conn->relay) ? TFL_WRITE : 0)
                 : (relay_pipe_thirsty(&conn->pipes[i]) ? TFL_READ : 0) |
                       (conn->pipes[1 - i].blocked && !conn->relay->policy[1 - i].cut ? TFL_WRITE : 0);
         if (events == end->events)
@@ -124,6 +127,21 @@ static int dial(uint16_t port)
     return fd;
 }
 
+static size_t held_bytes(const struct relay_held *held)
+{
+    int unread = 0;
+    return !ioctl(held->fd, FIONREAD, &unread) && unread > 0 ? (size_t)unread : 0;
+}
+
+static void let_go(struct tfl_relay *relay, struct relay_held *held)
+{
+    relay->counts[TFL_RELAY_FORWARD].withheld += held_bytes(held);
+    DL_DELETE(relay->held, held);
+    relay->n_held--;
+    reset_fd(held->fd);
+    free(held);
+}
+
 static void hold(struct tfl_relay *relay, int fd)
 {
     struct relay_held *held = tfl_alloc(sizeof *held);
@@ -131,13 +149,8 @@ static void hold(struct tfl_relay *relay, int fd)
     DL_APPEND(relay->held, held);
     relay->counts[0].refused++;
     relay->counts[1].refused++;
-    if (++relay->n_held <= RELAY_HELD_MAX)
-        return;
-    held = relay->held; /* whoever dialled it has long given up */
-    DL_DELETE(relay->held, held);
-    relay->n_held--;
-    reset_fd(held->fd);
-    free(held);
+    if (++relay->n_held > RELAY_HELD_MAX)
+        let_go(relay, relay->held); /* whoever dialled it has long given up */
 }
 
 static void accepted(struct tfl_listener *l, int fd, const struct tfl_addr *from)
@@ -187,28 +200,22 @@ struct tfl_relay *tfl_relay_new(const struct tfl_relay_config *config, struct tf
     return relay;
 }
 
-/* Ends the connections that a cut has touched, and lets go of those that were held. */
+/* Ends the connections that a cut has touched, and lets go of those that were held, or would have been. */
 static void drop_cut(struct tfl_relay *relay)
 {
     struct relay_conn *conn, *next;
     struct relay_held *held, *after;
+    int fd;
     DL_FOREACH_SAFE(relay->conns, conn, next)
     {
-        for (int w = 0; w < 2; w++)
-            if (relay->policy[w].cut)
-                relay->counts[w].withheld += relay_pipe_waiting(&conn->pipes[w]);
         conn_free(conn, true);
     }
+    while ((fd = accept4(relay->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+        hold(relay, fd);
     DL_FOREACH_SAFE(relay->held, held, after)
     {
-        int unread = 0;
-        if (!ioctl(held->fd, FIONREAD, &unread) && unread > 0)
-            relay->counts[TFL_RELAY_FORWARD].withheld += (uint64_t)unread;
-        DL_DELETE(relay->held, held);
-        reset_fd(held->fd);
-        free(held);
+        let_go(relay, held);
     }
-    relay->n_held = 0;
 }
 
 void tfl_relay_free(struct tfl_relay *relay)
@@ -230,14 +237,6 @@ void tfl_relay_shape(struct tfl_relay *relay, enum tfl_relay_way way, const stru
     // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): conn_free takes a connection off the list before it frees it
     DL_FOREACH_SAFE(relay->conns, conn, next)
     {
-        if (conn->connecting && policy->cut) { /* the listener does not know of it yet, and never will */
-            int fd = conn->ends[0].fd;
-            conn->ends[0].fd = -1;
-            tfl_io_stop(relay->config.loop, &conn->ends[0].io);
-            conn_free(conn, true);
-            hold(relay, fd);
-            continue;
-        }
         relay_pipe_retime(&conn->pipes[way]);
         settle(conn, conn->connecting || relay_pipe_write(&conn->pipes[way]));
     }
@@ -248,17 +247,15 @@ struct tfl_relay_counts tfl_relay_counts(const struct tfl_relay *relay, enum tfl
     struct tfl_relay_counts counts = relay->counts[way];
     const struct relay_conn *conn;
     const struct relay_held *held;
-    int unread;
-    if (!relay->policy[way].cut)
-        return counts;
     DL_FOREACH(relay->conns, conn)
     {
-        counts.withheld += relay_pipe_waiting(&conn->pipes[way]);
+        if (relay->policy[way].cut)
+            counts.withheld += relay_pipe_waiting(&conn->pipes[way]);
     }
     DL_FOREACH(relay->held, held)
     {
-        if (way == TFL_RELAY_FORWARD && !ioctl(held->fd, FIONREAD, &unread) && unread > 0)
-            counts.withheld += (uint64_t)unread;
+        if (way == TFL_RELAY_FORWARD)
+            counts.withheld += held_bytes(held);
     }
     return counts;
 }

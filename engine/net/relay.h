@@ -19,11 +19,12 @@ enum tfl_relay_way {
 
 /* All zeros: bytes are passed on at once. */
 struct tfl_relay_policy {
-    /* Nothing is read or passed on, not even the end of a connection; while either way is cut, new connections are taken and
-     * held without an answer. When a cut ends, connections it touched are reset and what was withheld is dropped. */
+    /* Nothing is read or passed on, not even the end of a connection or its reset; while either way is cut, new connections are
+     * taken and held without an answer. When a cut ends, connections it touched are reset and what was withheld is dropped. */
     bool cut;
-    int64_t latency_ns, jitter_ns; /* each read waits for latency ± jitter (uniform), never overtaking */
-    uint64_t rate;                 /* bytes a second; 0: any */
+    /* Each read, and the end of a connection, waits for latency ± jitter (uniform), never overtaking. */
+    int64_t latency_ns, jitter_ns;
+    uint64_t rate; /* bytes a second; 0: any */
     /* In [0, 1): the chance that a segment of at most 1,448 bytes is lost; then it and what follows wait 200 ms more, doubled
      * each time it is lost again (6 times at most), as a retransmission does. */
     double loss;

@@ -17,7 +17,7 @@ enum {
 
 struct relay_chunk {
     size_t len;
-    int64_t due;
+    int64_t due, lost; /* lost: how much of the wait is due to loss */
 };
 
 /* One way of a connection: what was read and waits for its time. */
@@ -31,9 +31,12 @@ struct relay_pipe {
     size_t first, n_chunks, cap_chunks;
     int64_t last_due, line_free; /* when the line has sent what was given to it (rate) */
     struct tfl_rng rng;
-    bool eof;     /* the sender is done */
-    bool shut;    /* and the receiver knows */
-    bool blocked; /* the receiver takes nothing more now */
+    int64_t end_due; /* when the receiver may know that the sender is done */
+    bool eof;        /* the sender is done */
+    bool reset;      /* because its connection broke: the receiver is told by a reset */
+    bool shut;       /* and the receiver knows */
+    bool gone;       /* the receiver's connection broke: nothing can be passed on any more */
+    bool blocked;    /* the receiver takes nothing more now */
 };
 
 struct relay_end {

@@ -44,7 +44,7 @@ void relay_pipe_done(struct relay_pipe *pipe)
 }
 
 /* How much longer the segment waits because it was lost. */
-static int64_t lost_ns(struct relay_pipe *pipe, double loss)
+static int64_t draw_lost(struct relay_pipe *pipe, double loss)
 {
     int64_t wait = 0, timeout = LOST_NS;
     for (int i = 0; i < LOST_AGAIN_MAX && tfl_rng_unit(&pipe->rng) < loss; i++, timeout *= 2)
@@ -52,44 +52,51 @@ static int64_t lost_ns(struct relay_pipe *pipe, double loss)
     return wait;
 }
 
-/* When bytes that were read now may be passed on. */
-static int64_t due_of(struct relay_pipe *pipe, size_t n)
+/* How long the line is busy with n bytes. */
+static int64_t line_ns(const struct tfl_relay_policy *p, size_t n)
+{
+    return p->rate ? (int64_t)((double)n * 1e9 / (double)p->rate) : 0;
+}
+
+/* When n bytes that were read now, or (0) the end that was read now, may be passed on. */
+static struct relay_chunk chunk_of(struct relay_pipe *pipe, size_t n, int64_t now)
 {
     const struct tfl_relay_policy *p = policy_of(pipe);
-    int64_t now = now_of(pipe), due = now;
+    int64_t due = now, lost = p->loss > 0 ? draw_lost(pipe, p->loss) : 0;
     if (p->rate) {
         int64_t from = pipe->line_free > now ? pipe->line_free : now;
-        due = pipe->line_free = from + (int64_t)((double)n * 1e9 / (double)p->rate);
+        due = pipe->line_free = from + line_ns(p, n);
     }
     due += p->latency_ns;
     if (p->jitter_ns)
         due += (int64_t)((2 * tfl_rng_unit(&pipe->rng) - 1) * (double)p->jitter_ns);
-    if (p->loss > 0)
-        due += lost_ns(pipe, p->loss);
+    due += lost;
     if (due < pipe->last_due && pipe->n_chunks > pipe->first)
         due = pipe->last_due; /* nothing overtakes */
     if (due < now)
         due = now;
     pipe->last_due = due;
-    return due;
+    return (struct relay_chunk){.len = n, .due = due, .lost = lost};
 }
 
 static void add_chunk(struct relay_pipe *pipe, const char *data, size_t n)
 {
-    int64_t due = due_of(pipe, n);
+    int64_t now = now_of(pipe);
+    struct relay_chunk chunk = chunk_of(pipe, n, now);
     if (pipe->n_chunks == pipe->cap_chunks) {
         pipe->cap_chunks = pipe->cap_chunks ? 2 * pipe->cap_chunks : 16;
         pipe->chunks = tfl_realloc(pipe->chunks, pipe->cap_chunks * sizeof *pipe->chunks);
     }
-    pipe->chunks[pipe->n_chunks++] = (struct relay_chunk){.len = n, .due = due};
+    pipe->chunks[pipe->n_chunks++] = chunk;
     tfl_buf_add(&pipe->data, data, n);
-    if (due > now_of(pipe))
+    if (chunk.due > now)
         counts_of(pipe)->delayed += n;
 }
 
 bool relay_pipe_thirsty(const struct relay_pipe *pipe)
 {
-    return !pipe->eof && !policy_of(pipe)->cut && pipe->data.len - pipe->sent < RELAY_QUEUE_MAX;
+    return !pipe->eof && !pipe->gone && !policy_of(pipe)->cut &&
+           pipe->data.len - pipe->sent < RELAY_QUEUE_MAX;
 }
 
 /* At a low rate in small bites, so that they come out evenly: what 10 ms let through. */
@@ -101,26 +108,34 @@ static size_t bite(const struct relay_pipe *pipe)
     return n < RELAY_SEGMENT ? RELAY_SEGMENT : (size_t)n;
 }
 
+static void timer_fired(struct tfl_timer *timer)
+{
+    struct relay_pipe *pipe = TFL_CONTAINER(timer, struct relay_pipe, timer);
+    relay_conn_turn(pipe->conn, pipe);
+}
+
+static void ended(struct relay_pipe *pipe)
+{
+    pipe->eof = true;
+    pipe->shut = false;
+    pipe->end_due = chunk_of(pipe, 0, now_of(pipe)).due;
+}
+
 bool relay_pipe_read(struct relay_pipe *pipe)
 {
     char data[RELAY_READ_MAX];
     if (!relay_pipe_thirsty(pipe))
         return true;
     ssize_t n = recv(pipe->conn->ends[pipe->way].fd, data, bite(pipe), MSG_DONTWAIT);
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR;
-    if (n == 0)
-        pipe->eof = true;
-    size_t step = policy_of(pipe)->loss > 0 ? RELAY_SEGMENT : RELAY_READ_MAX;
-    for (size_t at = 0; at < (size_t)n; at += step)
-        add_chunk(pipe, data + at, (size_t)n - at < step ? (size_t)n - at : step);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return true;
+    pipe->reset |= n < 0;
+    if (n <= 0)
+        ended(pipe);
+    size_t got = n > 0 ? (size_t)n : 0, step = policy_of(pipe)->loss > 0 ? RELAY_SEGMENT : RELAY_READ_MAX;
+    for (size_t at = 0; at < got; at += step)
+        add_chunk(pipe, data + at, got - at < step ? got - at : step);
     return relay_pipe_write(pipe);
-}
-
-static void timer_fired(struct tfl_timer *timer)
-{
-    struct relay_pipe *pipe = TFL_CONTAINER(timer, struct relay_pipe, timer);
-    relay_conn_turn(pipe->conn, pipe);
 }
 
 /* Bytes at the front that are due. */
@@ -161,12 +176,43 @@ static void passed(struct relay_pipe *pipe, size_t n)
     pipe->sent = 0;
 }
 
+/* The receiver's connection broke. Its sender learns that by the other way and its policy, not at once: if that way is cut, not
+ * before the cut ends. */
+static bool lost_receiver(struct relay_pipe *pipe)
+{
+    struct relay_pipe *back = &pipe->conn->pipes[1 - pipe->way];
+    pipe->gone = true;
+    tfl_timer_stop(pipe->conn->relay->config.loop, &pipe->timer);
+    if (back->gone)
+        return false;
+    back->reset = true; /* once what it still has to say is read */
+    if (back->eof)      /* it had said that it is done; now it is gone, too */
+        ended(back);
+    return relay_pipe_write(back);
+}
+
+/* All was passed on: the receiver is told of the end when it is time. */
+static bool pass_end(struct relay_pipe *pipe, int to)
+{
+    if (!pipe->eof)
+        return true;
+    if (pipe->end_due > now_of(pipe)) {
+        tfl_timer_start(pipe->conn->relay->config.loop, &pipe->timer, pipe->end_due, timer_fired);
+        return true;
+    }
+    if (pipe->reset)
+        return false;
+    pipe->shut = true;
+    shutdown(to, SHUT_WR);
+    return true;
+}
+
 bool relay_pipe_write(struct relay_pipe *pipe)
 {
     int to = pipe->conn->ends[1 - pipe->way].fd;
     size_t due;
     pipe->blocked = false;
-    if (policy_of(pipe)->cut || pipe->shut)
+    if (policy_of(pipe)->cut || pipe->shut || pipe->gone)
         return true;
     while ((due = due_now(pipe)) > 0) {
         ssize_t n = send(to, pipe->data.data + pipe->sent, due, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -177,32 +223,38 @@ bool relay_pipe_write(struct relay_pipe *pipe)
             return true;
         }
         if (n < 0)
-            return false;
+            return lost_receiver(pipe);
         passed(pipe, (size_t)n);
     }
-    if (pipe->first < pipe->n_chunks) {
-        tfl_timer_start(
-            pipe->conn->relay->config.loop, &pipe->timer, pipe->chunks[pipe->first].due, timer_fired);
-    } else if (pipe->eof) {
-        pipe->shut = true;
-        shutdown(to, SHUT_WR);
-    }
+    if (pipe->first == pipe->n_chunks)
+        return pass_end(pipe, to);
+    tfl_timer_start(pipe->conn->relay->config.loop, &pipe->timer, pipe->chunks[pipe->first].due, timer_fired);
     return true;
 }
 
+static void at_most(int64_t *due, int64_t most)
+{
+    if (*due > most)
+        *due = most;
+}
+
+/* As if all that waits had come now, where that is sooner. */
 void relay_pipe_retime(struct relay_pipe *pipe)
 {
     const struct tfl_relay_policy *p = policy_of(pipe);
-    int64_t most = now_of(pipe) + p->latency_ns + p->jitter_ns;
+    int64_t line = now_of(pipe), last = 0, wait = p->latency_ns + p->jitter_ns;
     tfl_timer_stop(pipe->conn->relay->config.loop, &pipe->timer);
-    if (p->rate || p->loss > 0) /* these add up over what waits: it keeps its times */
-        return;
-    pipe->line_free = 0;
-    for (size_t i = pipe->first; i < pipe->n_chunks; i++)
-        if (pipe->chunks[i].due > most)
-            pipe->chunks[i].due = most;
-    if (pipe->last_due > most)
-        pipe->last_due = most;
+    for (size_t i = pipe->first; i < pipe->n_chunks; i++) {
+        struct relay_chunk *chunk = &pipe->chunks[i];
+        line += line_ns(p, chunk->len);
+        at_most(&chunk->due, line + wait + (p->loss > 0 ? chunk->lost : 0));
+        if (chunk->due < last)
+            chunk->due = last;
+        last = chunk->due;
+    }
+    at_most(&pipe->line_free, line);
+    at_most(&pipe->end_due, line + wait);
+    at_most(&pipe->last_due, pipe->first < pipe->n_chunks ? last : line + wait);
 }
 
 size_t relay_pipe_waiting(const struct relay_pipe *pipe)

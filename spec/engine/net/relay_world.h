@@ -136,4 +136,12 @@ static inline void expect_text(struct relay_world *w, int fd, const char *text)
     assert_string_equal(got, text);
 }
 
+static inline void reset_now(int *fd)
+{
+    struct linger linger = {.l_onoff = 1};
+    setsockopt(*fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close(*fd);
+    *fd = -1;
+}
+
 #endif
