@@ -1,12 +1,13 @@
 /* What a relay costs; scripts/bench/relay.lua runs it. A child carries the relays on its loop, this process holds both ends of each
  * link with blocking sockets.
  *   relay_bench added N           one way of 64 bytes, straight and through a relay: p50 of both, microseconds
- *   relay_bench delay MS N        through a relay with that latency: p50, p99, milliseconds
+ *   relay_bench delay MS N        through a relay with that latency: p50, p99, milliseconds; and timers of that on this host
  *   relay_bench shaped LINKS S    CPU of the child with LINKS links of 10 ms, 50 messages a second each way, for S seconds
  *   relay_bench fault LINKS N     a cut of LINKS open links made and healed N times: how long the calls take, p99, milliseconds */
 #include "deploy/links.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -100,7 +101,7 @@ static struct tfl_links *carry(struct tfl_loop *loop, const struct link *links, 
     struct tfl_links *table = tfl_links_new(loop, 1);
     struct tfl_error err;
     for (size_t i = 0; i < n; i++) {
-        char from[16];
+        char from[32];
         snprintf(from, sizeof from, "n%zu", i);
         if (tfl_links_edge(table, from, "hub", links[i].relay_port, links[i].port, &err)) {
             fprintf(stderr, "%s\n", err.msg);
@@ -174,18 +175,41 @@ static void added(size_t n)
     free(b);
 }
 
+static void nothing(struct tfl_timer *timer)
+{
+    (void)timer;
+}
+
+/* Microseconds until a timer of so many fires when nothing else is done: the host's own lateness. */
+static double timer_us(struct tfl_loop *loop, double us)
+{
+    struct tfl_timer timer = {0};
+    double from = now_us();
+    for (tfl_timer_start(loop, &timer, tfl_now(loop) + (int64_t)(us * 1e3), nothing);
+         tfl_timer_started(&timer);)
+        tfl_loop_turn(loop, true);
+    return now_us() - from;
+}
+
 static void delay(double ms, size_t n)
 {
     struct link link = {0};
-    double *a = tfl_alloc(n * sizeof *a);
+    struct tfl_loop *loop = tfl_loop_new(NULL);
+    double *a = tfl_alloc(n * sizeof *a), *host = tfl_alloc(n * sizeof *host);
     make_listeners(&link, 1);
     pid_t pid = relays(&link, 1, (int64_t)(ms * 1e6));
     connect_link(&link, link.relay_port);
-    one_way(&link, a, n, 500);
+    for (size_t i = 0; i < n; i++) { /* in turns: the host's own lateness comes and goes */
+        one_way(&link, &a[i], 1, 500);
+        host[i] = timer_us(loop, ms * 1e3);
+    }
     cpu_of(pid);
     printf("p50_ms=%.3f\n", quantile(a, n, 0.5) / 1e3);
     printf("p99_ms=%.3f\nleast_ms=%.3f\n", quantile(a, n, 0.99) / 1e3, a[0] / 1e3);
+    printf("host_p99_ms=%.3f\n", quantile(host, n, 0.99) / 1e3);
+    tfl_loop_free(loop);
     free(a);
+    free(host);
 }
 
 static void shaped(size_t n, double seconds)
@@ -215,6 +239,45 @@ static void shaped(size_t n, double seconds)
     printf("cpu=%.4f\nsent=%zu\npassed=%zu\n", cpu_of(pid) / took, sent, got);
 }
 
+/* Connects a link whose relay turns on this process's loop. */
+static void connect_here(struct tfl_loop *loop, struct link *link)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(link->relay_port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    double end = now_us() + 5e6;
+    link->dialer = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(link->dialer, (struct sockaddr *)&to, sizeof to))
+        die("connect");
+    while ((link->taken = accept4(link->listener, NULL, NULL, SOCK_NONBLOCK)) < 0) {
+        if (now_us() > end)
+            die("accept");
+        tfl_loop_turn(loop, false);
+    }
+}
+
+/* A message each way in each link; then the relays have a while to pass them on. */
+static void talk(struct tfl_loop *loop, const struct link *links, size_t n)
+{
+    static const char message[MESSAGE];
+    for (size_t i = 0; i < n; i++)
+        if (send(links[i].dialer, message, MESSAGE, 0) != MESSAGE ||
+            send(links[i].taken, message, MESSAGE, 0) != MESSAGE)
+            die("message");
+    for (double end = now_us() + 2000; now_us() < end;)
+        tfl_loop_turn(loop, false);
+}
+
+/* A fault that is in force when the call returns lets no byte through after it. */
+static void check_cut(const struct tfl_links *table, int64_t id, size_t n)
+{
+    struct tfl_relay_counts counts;
+    if (!tfl_links_counts(table, id, &counts, NULL) && !counts.bytes && counts.withheld == 2 * MESSAGE * n)
+        return;
+    fprintf(stderr, "a cut let %llu bytes through and withheld %llu of %zu\n",
+        (unsigned long long)counts.bytes, (unsigned long long)counts.withheld, 2 * MESSAGE * n);
+    exit(1);
+}
+
 static void fault(size_t n, size_t rounds)
 {
     static struct link links[LINKS_MAX];
@@ -223,33 +286,28 @@ static void fault(size_t n, size_t rounds)
     double *made = tfl_alloc(rounds * sizeof *made), *healed = tfl_alloc(rounds * sizeof *healed);
     make_listeners(links, n);
     struct tfl_links *table = carry(loop, links, n);
+    for (size_t i = 0; i < n; i++)
+        if (fcntl(links[i].listener, F_SETFL, O_NONBLOCK))
+            die("listener");
     for (size_t round = 0; round < rounds; round++) {
-        for (size_t i = 0; i < n;
-             i++) { /* the kernel completes the dial; the relay takes it in a turn of the loop */
-            struct sockaddr_in to = {.sin_family = AF_INET,
-                .sin_port = htons(links[i].relay_port),
-                .sin_addr = {htonl(INADDR_LOOPBACK)}};
-            links[i].dialer = socket(AF_INET, SOCK_STREAM, 0);
-            if (connect(links[i].dialer, (struct sockaddr *)&to, sizeof to))
-                die("connect");
-        }
-        for (int turns = 0; turns < 20; turns++)
-            tfl_loop_turn(loop, false);
+        for (size_t i = 0; i < n; i++)
+            connect_here(loop, &links[i]);
+        talk(loop, links, n);
         double from = now_us();
         int64_t id = shape_all(table, &cut);
         made[round] = now_us() - from;
+        talk(loop, links, n);
+        check_cut(table, id, n);
         from = now_us();
         tfl_links_heal(table, id, NULL, NULL);
         healed[round] = now_us() - from;
         for (size_t i = 0; i < n; i++) {
             close(links[i].dialer);
-            int taken;
-            while ((taken = accept4(links[i].listener, NULL, NULL, SOCK_NONBLOCK)) < 0)
-                tfl_loop_turn(loop, false);
-            close(taken);
+            close(links[i].taken);
         }
     }
     printf("cut_p99_ms=%.3f\n", quantile(made, rounds, 0.99) / 1e3);
+    printf("heal_p50_ms=%.3f\n", quantile(healed, rounds, 0.5) / 1e3);
     printf("heal_p99_ms=%.3f\n", quantile(healed, rounds, 0.99) / 1e3);
     tfl_links_free(table);
     tfl_loop_free(loop);
