@@ -49,6 +49,14 @@ static int l_stop(lua_State *L)
     return 0;
 }
 
+/* load:forget(): at the end, before the account: what no node has answered for and is not on the chain is given up, with all that was
+ * built on it. */
+static int l_forget(lua_State *L)
+{
+    tfl_generator_forget(tfl_check_load(L, 1)->load->generator);
+    return 0;
+}
+
 static int l_abort(lua_State *L)
 {
     struct l_load *l = tfl_check_load(L, 1);
@@ -225,8 +233,9 @@ static int l_new(lua_State *L)
 int tfl_open_load(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"start", l_start}, {"stop", l_stop}, {"abort", l_abort},
-        {"wait", l_wait}, {"settle", l_settle}, {"now", l_now}, {"counts", tfl_load_l_counts},
-        {"report", tfl_load_l_report}, {"transaction", tfl_load_l_transaction}, {NULL, NULL}};
+        {"forget", l_forget}, {"wait", l_wait}, {"settle", l_settle}, {"now", l_now},
+        {"counts", tfl_load_l_counts}, {"report", tfl_load_l_report}, {"transaction", tfl_load_l_transaction},
+        {NULL, NULL}};
     static const luaL_Reg functions[] = {{"new", l_new}, {NULL, NULL}};
     tfl_class(L, LOAD_META, methods, l_gc);
     luaL_newlib(L, functions);

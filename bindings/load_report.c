@@ -168,9 +168,10 @@ static void set_report(lua_State *L, const struct tfl_load_report *r)
     } counts[] = {{"planned", r->planned}, {"unsent", r->unsent}, {"sent", r->sent},
         {"under_way", r->under_way}, {"accepted", r->accepted}, {"rejected", r->rejected},
         {"unanswered", r->unanswered}, {"accepted_included", r->accepted_included}, {"pending", r->pending},
-        {"lost", r->lost}, {"expired", r->expired}, {"included", r->included}, {"final", r->final},
-        {"reorganised_out", r->reorged_out}, {"after_lost", r->after_lost}, {"two_branches", r->two_branches},
-        {"twice", r->twice}, {"retried", r->retried}};
+        {"lost", r->lost}, {"orphaned", r->orphaned}, {"repeated", r->repeated}, {"expired", r->expired},
+        {"included", r->included}, {"final", r->final}, {"reorganised_out", r->reorged_out},
+        {"after_lost", r->after_lost}, {"two_branches", r->two_branches}, {"twice", r->twice},
+        {"retried", r->retried}};
     for (size_t i = 0; i < TFL_LEN(counts); i++)
         tfl_set_integer(L, counts[i].name, counts[i].value);
     lua_createtable(L, 0, 3);

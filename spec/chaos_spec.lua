@@ -71,6 +71,12 @@ describe("chaos", function()
         assert.truthy(result.err:find "raise k to %d+", result.text)
     end)
 
+    it("a replay of nothing is named", function()
+        local result = support.run { "check", chaos(BODY), "--replay", "/none/such" }
+        assert.equal(2, result.code, result.text)
+        assert.truthy(result.err:find("--replay /none/such: there is no", 1, true), result.text)
+    end)
+
     it("k is derived for the partitions it plans", function()
         local result = support.run { "check", nodes.scenario([[:topology_with(function(t) t:nodes(4):full():slot_duration "50ms" end)
             :with_run_duration(tfl.slots(400)):enable_node_control()

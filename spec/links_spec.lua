@@ -123,6 +123,7 @@ describe("a partition", function()
                 [function() ctx:partition({0}, {1}, {2}, {one_way = true}) end] = "one way needs two groups",
                 [function() ctx:partition({0}, {9}) end] = "they are 0 to",
                 [function() ctx:link(0, 1, "wann") end] = "did you mean",
+                [function() ctx:link(0, 0, {loss = 0.1}) end] = "no link with itself",
                 [function() ctx:link(0, 1, {}) end] = "nothing to do",
                 [function() ctx:link(0, 1, {loss = 2}) end] = "0 to 0.9",
                 [function() ctx:link(0, 1, {delay = 2}) end] = "there is no option",

@@ -35,6 +35,21 @@ describe("a load", function()
         assert.matches('"planned":400', events, 1, true)
     end)
 
+    it("what is built on transfers that no node ever took is no loss of the nodes", function()
+        local result = nodes.run(nodes.scenario([[:topology_with(function(t) t:nodes(3):full():slot_duration '50ms' end)
+            :wallets(6):transactions_with(function(x) x:per_second(40):targets{1} end):enable_node_control():with_workload(w)
+            :with_run_duration(tfl.slots(160)):expect_conservation()]], [[
+            local w = tfl.workload "w"
+            function w:start(ctx) ctx:sleep "2s" ctx:node(1):kill() ctx:sleep "2s" ctx:node(1):start() end
+        ]]), { "--seed", "2" })
+        assert.equal(0, result.code, result.text)
+        local t = result.summary.transactions
+        assert.is_true(t.unanswered > 0, result.text)
+        assert.equal(t.accepted, t.accepted_included + t.orphaned + t.pending)
+        assert.is_true(t.included >= t.accepted_included - t.repeated)
+        assert.equal(0, t.lost)
+    end)
+
     it("is told lost transactions by their hashes: those that a node said yes to and dropped", function()
         local node = nodes.with { ["node-1"] = "--test drop_every=10" }
         local result = nodes.run("scenarios/transactions.lua", { "-t", "4s", "-p", "rate=10", node = node, env = fast() })

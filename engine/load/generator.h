@@ -72,6 +72,8 @@ void tfl_generator_stop(struct tfl_generator *g);
 /* Gives up what is queued and under way as well. */
 void tfl_generator_abort(struct tfl_generator *g);
 /* All that was due has its last answer, and nothing more will be due. */
+/* At the end: what no node has answered for and is not on the chain is given up, with all that was built on it. */
+void tfl_generator_forget(struct tfl_generator *g);
 bool tfl_generator_over(const struct tfl_generator *g);
 
 struct tfl_generator_figures {

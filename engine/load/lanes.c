@@ -132,7 +132,8 @@ static void job_ends(
     struct tfl_generator *g, struct tfl_load_ticket *job, enum tfl_tx_answer answer, const char *reason)
 {
     tfl_tracker_answered(g->p.tracker, job->i, answer, reason, generator_now(g));
-    if (answer == TFL_TX_REJECTED) /* its inputs are free again; what may be somewhere keeps them */
+    if (answer == TFL_TX_REJECTED || (answer == TFL_TX_UNANSWERED && !job->doubtful))
+        /* its inputs are free again; what may be somewhere keeps them */
         recover_drop(g, job->i, &job->hash);
     generator_job_over(g, job);
 }
@@ -201,6 +202,7 @@ void lanes_abort(struct tfl_generator *g)
         struct tfl_load_ticket *job = lane->job;
         DL_DELETE(g->busy, lane);
         lane_free(g, lane);
+        job->doubtful = true;
         job_ends(g, job, TFL_TX_UNANSWERED, "given up with the load");
     }
     while (g->waiting) {

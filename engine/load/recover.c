@@ -1,23 +1,41 @@
 /* When transactions are gone: their wallets must know, or all that is built on their change is lost with them. */
 #include "load/generator_impl.h"
 
+struct drop {
+    struct tfl_tracker *tracker;
+    bool taken; /* a node had said yes to the one that is gone */
+};
+
 /* Of the one that is lost, and of all that were built on it. */
 static void give_up(void *arg, const struct tfl_hash *hash)
 {
-    struct tfl_generator *g = arg;
-    uint64_t i = tfl_tracker_find(g->p.tracker, hash);
-    if (i != UINT64_MAX && !(tfl_tracker_at(g->p.tracker, i)->flags & TFL_TX_DROPPED))
-        tfl_tracker_flag(g->p.tracker, i, TFL_TX_DROPPED | TFL_TX_AFTER_LOST | TFL_TX_SETTLED);
+    const struct drop *d = arg;
+    uint64_t i = tfl_tracker_find(d->tracker, hash);
+    if (i != UINT64_MAX && !(tfl_tracker_at(d->tracker, i)->flags & TFL_TX_DROPPED))
+        tfl_tracker_flag(d->tracker, i,
+            TFL_TX_DROPPED | TFL_TX_AFTER_LOST | TFL_TX_SETTLED | (d->taken ? 0 : TFL_TX_ORPHAN));
 }
 
 void recover_drop(struct tfl_generator *g, uint64_t i, const struct tfl_hash *hash)
 {
     if (tfl_hash_is_zero(hash))
         return;
-    if (i < tfl_tracker_n(g->p.tracker))
+    struct drop d = {.tracker = g->p.tracker};
+    if (i < tfl_tracker_n(g->p.tracker)) {
         tfl_tracker_flag(g->p.tracker, i, TFL_TX_DROPPED | TFL_TX_SETTLED);
+        d.taken = tfl_tracker_at(g->p.tracker, i)->answer == TFL_TX_ACCEPTED;
+    }
     if (g->p.source->dropped)
-        g->p.source->dropped(g->p.source, i, hash, give_up, g);
+        g->p.source->dropped(g->p.source, i, hash, give_up, &d);
+}
+
+void tfl_generator_forget(struct tfl_generator *g)
+{
+    for (uint64_t i = 0; i < tfl_tracker_n(g->p.tracker); i++) {
+        const struct tfl_tx_record *r = tfl_tracker_at(g->p.tracker, i);
+        if (r->answer == TFL_TX_UNANSWERED && !r->block && !(r->flags & TFL_TX_DROPPED))
+            recover_drop(g, i, &r->hash);
+    }
 }
 
 /* When a node had it, or may have had it; -1: never. */

@@ -9,11 +9,13 @@ struct tfl_load_report {
     uint64_t planned;
     uint64_t unsent, sent;                              /* of planned */
     uint64_t under_way, accepted, rejected, unanswered; /* of sent, and of what could not be made: rejected */
-    uint64_t accepted_included, pending, lost,
-        expired;              /* of accepted; pending: so young that nothing can be said */
+    /* of accepted; pending: so young that nothing can be said; orphaned: built on one that no node has said yes to */
+    uint64_t accepted_included, pending, lost, expired, orphaned;
     uint64_t included, final; /* on the canonical chain, whoever accepted it */
     uint64_t reorged_out;     /* was on it, is not: among pending, lost or expired */
-    uint64_t after_lost;      /* of lost: built on the change of a lost one */
+    uint64_t
+        repeated; /* of accepted_included: the same transaction as another intent, which is counted as included */
+    uint64_t after_lost; /* of lost: built on the change of a lost one */
     uint64_t two_branches, twice, retried;
     struct tfl_histogram to_accepted, to_included, to_final; /* from the intended time */
     uint64_t *lost_list; /* owned: records, roots before those after them; at most max_list */

@@ -57,8 +57,16 @@ static size_t place_of(const struct tfl_tracker *t, const struct tfl_hash *hash)
 static void enter(struct tfl_tracker *t, uint32_t entry)
 {
     size_t p = place_of(t, &at(t, entry - 1)->hash);
-    while (t->index[p])
-        p = (p + 1) & (t->cap_index - 1);
+    /* A wallet that gave a transfer up, since surely nobody had it, may make the very same again: one transaction, two intents.
+     * The chain tells of the later one, unless the other is on it. */
+    for (; t->index[p]; p = (p + 1) & (t->cap_index - 1)) {
+        const struct tfl_tx_record *other = at(t, t->index[p] - 1);
+        if (!tfl_hash_eq(&other->hash, &at(t, entry - 1)->hash))
+            continue;
+        if (other->block || !(other->flags & TFL_TX_DROPPED))
+            return;
+        break;
+    }
     t->index[p] = entry;
 }
 

@@ -28,6 +28,7 @@ enum {
     TFL_TX_DROPPED = 16,     /* overtaken for long: its wallet has given it up */
     TFL_TX_AFTER_LOST = 32,  /* given up because it spends the change of one that is lost */
     TFL_TX_SETTLED = 64,     /* final or given up: its wallet knows */
+    TFL_TX_ORPHAN = 128,     /* it spends the change of one that no node has said yes to */
 };
 
 struct tfl_tx_record {

@@ -129,8 +129,8 @@ end
 --- The seed of the run in a folder, so that a replay has its leaders and loads, too.
 local function replayed_seed(dir)
     if not dir then return nil end
-    local ok, content = pcall(sys.read_file, dir .. "/plan.json")
-    local old = ok and json.decode(content)
+    local content = sys.read_file(dir .. "/plan.json")
+    local old = content and json.decode(content)
     if type(old) ~= "table" or math.type(old.seed) ~= "integer" then
         errors.usage("--replay %s: there is no plan.json of a run in that folder", dir)
     end

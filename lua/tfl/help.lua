@@ -70,6 +70,8 @@ The load is open: a slow answer moves no later transaction, and latencies count 
   client:mempool() · ctx:block_feed():transaction(hash) · ctx:transactions(), the account of the load
   for i, late in ctx:pace{rate = 20} do … end                       -- arrivals of your own, 20 a second
 
+Of the account: unanswered (no node took it, after all tries), repeated (made again, the very same), orphaned (accepted, but built on one
+that no node took), pending (too young to be judged).
 Codes: tx_lost (accepted, and not on the chain; the hashes are told), tx_rejected, tx_late, tx_twice, too_slow, not_conserved,
 invalid_transaction, double_spend; inconclusive: generator_lag (this host sent over 5 % late), no_sample, chain_stalled.
 ]],

@@ -92,7 +92,11 @@ end
 ---@return tfl.FaultHandle
 function Faults:link(a, b, shape)
     local function set(given) return given == "all" and "all" or names(self, "ctx:link", given) end
-    return handle(self, self.run.faults:shape(set(a), set(b), links.shape("ctx:link", shape),
+    local one, other = set(a), set(b)
+    if one ~= "all" and other ~= "all" and #one == 1 and #other == 1 and one[1] == other[1] then
+        errors.usage("ctx:link: %s has no link with itself", one[1])
+    end
+    return handle(self, self.run.faults:shape(one, other, links.shape("ctx:link", shape),
         type(shape) == "table" and shape.one_way, self.owner.name))
 end
 

@@ -84,7 +84,7 @@ local function told(a)
             or ("%s, %d %s"):format(text, a[name], name)
         last = a[name]
     end
-    for _, name in ipairs { "rejected", "unanswered", "pending", "lost" } do
+    for _, name in ipairs { "rejected", "unanswered", "repeated", "orphaned", "pending", "lost" } do
         if a[name] > 0 then text = ("%s, %d %s"):format(text, a[name], name) end
     end
     return text
@@ -93,7 +93,7 @@ end
 local function figures_of(a, late, ratio)
     return {
         planned = a.planned, sent = a.sent, accepted = a.accepted, included = a.included, final = a.final,
-        rejected = a.rejected, unanswered = a.unanswered, lost = a.lost, pending = a.pending, twice = a.twice, late = late,
+        rejected = a.rejected, unanswered = a.unanswered, lost = a.lost, orphaned = a.orphaned, pending = a.pending, twice = a.twice, late = late,
         ratio = ratio, late_share = bounds.own_late_share(a),
     }
 end
@@ -105,7 +105,7 @@ end
 ---@return table judgement
 function Inclusion:judge(load, late, settled)
     local a = load.account
-    local judged = a.accepted - a.pending - a.expired
+    local judged = a.accepted - a.pending - a.expired - a.orphaned
     local ratio = judged > 0 and (a.accepted_included - late) / judged or 0
     local figures = figures_of(a, late, ratio)
     local function say(verdict, code, fmt, ...)

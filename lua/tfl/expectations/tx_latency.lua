@@ -57,7 +57,7 @@ end
 --- Of accepted transactions, those that never got there: their latency has no end.
 local function missing(self, a)
     local there = self.stage == "final" and math.min(a.final, a.accepted) or a.accepted_included + a.pending
-    return math.max(0, a.accepted - there)
+    return math.max(0, a.accepted - a.orphaned - there)
 end
 
 function Latency:judge(a)

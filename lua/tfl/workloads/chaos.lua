@@ -117,6 +117,7 @@ end
 local function read_replay(dir)
     local sys, json = require "tfl.core.sys", require "tfl.core.json"
     local text, list = sys.read_file(dir .. "/events.jsonl"), {}
+    if not text then errors.usage("--replay %s: there is no events.jsonl of a run in that folder", dir) end
     for line in text:gmatch "[^\n]+" do
         if line:find('"type":"chaos"', 1, true) then
             local entry = json.decode(line)

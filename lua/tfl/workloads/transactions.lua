@@ -162,6 +162,7 @@ function Load:take(run)
     if self.account or not self.load then return self.account end
     self.load:stop()
     if not self.load:wait("sent", 0) then self.load:abort() end
+    self.load:forget()
     self.account = self:report(run)
     if self.plan.kind == "transfer" then self:find_roots(run.plan.accounts) end
     if #self.plan.stages > 1 then self.account.stages = stages_of(self.load, self.plan.stages) end
@@ -258,7 +259,7 @@ function Load:summary()
     if not a then return nil end
     local out = { plan = self.plan.planned, kind = self.plan.kind, users = self.plan.users }
     for _, name in ipairs { "planned", "unsent", "sent", "under_way", "accepted", "rejected", "unanswered", "accepted_included",
-        "pending", "lost", "expired", "included", "final", "reorganised_out", "after_lost", "two_branches", "twice", "retried" } do
+        "pending", "lost", "orphaned", "repeated", "expired", "included", "final", "reorganised_out", "after_lost", "two_branches", "twice", "retried" } do
         out[name] = a[name]
     end
     out.latency_ms = { accepted = ms(a.latency.accepted), included = ms(a.latency.included), final = ms(a.latency.final) }

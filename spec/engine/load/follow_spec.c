@@ -175,7 +175,7 @@ static struct tfl_load_report *report(struct tfl_load_report_params params)
         params.end_ns = tfl_load_now(w->load);
     tfl_load_report(w->load->tracker, &params, &r);
     assert_int_equal(r.planned, r.unsent + r.under_way + r.accepted + r.unanswered + r.rejected);
-    assert_int_equal(r.accepted, r.accepted_included + r.pending + r.lost + r.expired);
+    assert_int_equal(r.accepted, r.accepted_included + r.pending + r.lost + r.expired + r.orphaned);
     return &r;
 }
 
