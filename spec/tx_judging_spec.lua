@@ -8,7 +8,8 @@ support.guard()
 local INCLUSION = [[
     local options, account, more = ...
     local a = { planned = 100, sent = 100, accepted = 100, accepted_included = 100, included = 100, final = 60, rejected = 0,
-        unanswered = 0, lost = 0, orphaned = 0, repeated = 0, pending = 0, expired = 0, twice = 0, after_lost = 0, lost_list = {}, reasons = {},
+        unanswered = 0, lost = 0, orphaned = 0, repeated = 0,
+        pending = 0, expired = 0, twice = 0, after_lost = 0, lost_list = {}, reasons = {},
         lag = { late = 0, held = 0, p99 = 0.001 } }
     for key, value in pairs(account or {}) do a[key] = value end
     local expectation = require("tfl.expectations.tx_inclusion").new(options)

@@ -259,7 +259,8 @@ function Load:summary()
     if not a then return nil end
     local out = { plan = self.plan.planned, kind = self.plan.kind, users = self.plan.users }
     for _, name in ipairs { "planned", "unsent", "sent", "under_way", "accepted", "rejected", "unanswered", "accepted_included",
-        "pending", "lost", "orphaned", "repeated", "expired", "included", "final", "reorganised_out", "after_lost", "two_branches", "twice", "retried" } do
+        "pending", "lost", "orphaned", "repeated",
+        "expired", "included", "final", "reorganised_out", "after_lost", "two_branches", "twice", "retried" } do
         out[name] = a[name]
     end
     out.latency_ms = { accepted = ms(a.latency.accepted), included = ms(a.latency.included), final = ms(a.latency.final) }
