@@ -74,6 +74,35 @@ describe("tfl.script", function()
             assert(cut:bit())]])
     end)
 
+    it("an address of a node is dialled through its link, so a cut holds", function()
+        script('nodes = 2, start = "none"', [[
+            ctx:start_node("node-0", {peers = "none"})
+            ctx:start_node("node-1", {peers = "none"})
+            ctx:wait_network_ready()
+            local address = ctx:node(1):client():network_info().listen_addresses[1]
+            local cut = ctx:partition({0}, {1})
+            local client = ctx:node(0):client()
+            assert(not tfl.try(client.dial_peer, client, address), "the cut leaked")
+            assert(cut:counts().refused > 0)
+            cut:heal()
+            client:dial_peer(address)
+            ctx:eventually(function() return client:network_info().n_peers == 1 end)]])
+    end)
+
+    it("what a node cannot be started with is refused before anything happens to it", function()
+        script('nodes = 1, start = "none"', [[
+            local ok, err = tfl.try(ctx.wait_network_ready, ctx)
+            assert(not ok and err.message:find "no node is up", err.message)
+            for name, value in pairs {config = 7, args = "x", snapshot = "none such", peers = "x"} do
+                ok, err = tfl.try(ctx.start_node, ctx, "node-0", {[name] = value})
+                assert(not ok and err.code == "usage", name .. ": " .. tostring(err.message))
+            end
+            assert(not tfl.try(ctx.start_node, ctx, "other", {args = "x"}))
+            assert(#ctx:nodes() == 1, "a node that never was")
+            ctx:start_node("node-0", {peers = "none"})
+            ctx:wait_network_ready()]])
+    end)
+
     it("a snapshot: nodes start from it at its height", function()
         script("nodes = 2", [[
             ctx:wait_for_height(5, {within = "30s"})
@@ -125,8 +154,10 @@ describe("tfl test", function()
                 assert.equal(1, #c:nodes() + 1)
             end)
             it("slips", function() error "boom" end)
-        end)]], 1)
-        for _, text in ipairs { "✓ mine › grows", "✗ mine › is wrong", "✗ mine › slips", "boom", "1 passed, 1 failed, 1 errors" } do
+            pending "not yet"
+        end)]], 1, "--seed", "11")
+        for _, text in ipairs { "✓ mine › grows", "✗ mine › is wrong", "✗ mine › slips", "boom", "- mine › not yet",
+            "1 passed, 1 failed, 1 errors, 1 pending · seed 11", "evidence  " } do
             assert.truthy(result.out:find(text, 1, true), text .. "\n" .. result.text)
         end
     end)
@@ -174,6 +205,44 @@ describe("tfl test", function()
         assert.truthy(result.out:find("ended by itself", 1, true), result.text)
     end)
 
+    it("a before_each that fails leaves no cluster in the way of the next test", function()
+        local result = spec([[
+        describe("first", function()
+            before_each(function() tfl.cluster{nodes = 1, start = "none"} error "slip" end)
+            it("does not come to be", function() end)
+        end)
+        it("next", function() tfl.cluster{nodes = 1, start = "none"} end)]], 2)
+        assert.truthy(result.out:find("✗ first › before_each: ", 1, true), result.text)
+        assert.truthy(result.out:find("✓ next", 1, true), result.text)
+    end)
+
+    it("names the test that never waits, and still tells what came before it", function()
+        local result = spec('it("a", function() end) it("hogs", function() while true do end end)', 2)
+        assert.truthy(result.out:find("✗ hogs", 1, true), result.text)
+        assert.truthy(result.out:find("1 passed, 0 failed, 1 errors", 1, true), result.text)
+    end)
+
+    it("finds modules beside each file", function()
+        local files = {}
+        for i, name in ipairs { "one", "two" } do
+            support.write(name .. "/mine_" .. name .. ".lua", "return " .. i)
+            files[i] = support.write(name .. "/my_spec.lua", ('it("%s", function() assert.equal(%d, require "mine_%s") end)')
+                :format(name, i, name))
+        end
+        local result = support.run { "test", table.unpack(files) }
+        assert.equal(0, result.code, result.text)
+        local folder = support.run { "test", (files[2]:gsub("/[^/]*$", "")) }
+        assert.equal(0, folder.code, folder.text)
+    end)
+
+    it("a cluster that outlives its duration fails, and says what gives it more", function()
+        local result = spec([[it("long", function()
+            local c = tfl.cluster{nodes = 1, duration = "500ms", topology = function(t) t:slot_duration "50ms" end}
+            tfl.try(c.sleep, c, "2s")
+        end)]], 1)
+        assert.truthy(result.out:find('not over after 500ms; tfl.cluster{duration = "30m"}', 1, true), result.text)
+    end)
+
     it("names what is wrong with a file, and a filter that fits nothing", function()
         assert.truthy(spec("x x", 2).out:find("syntax error", 1, true))
         spec('it("a", function() end)', 2, "--filter", "zzz")
@@ -191,5 +260,31 @@ describe("tfl test", function()
         handle:wait_output "up"
         handle:signal "INT"
         assert.equal(130, handle:wait(20).code)
+    end)
+
+    it("Ctrl-C while a cluster is closed waits until it is", function()
+        local file = support.write("my_spec.lua", [[it("closes", function()
+            local c = tfl.cluster{nodes = 4, topology = function(t) t:slot_duration "50ms" end}
+            io.stdout:write("dir=", c.ctx.run.dir, "\n") io.stdout:flush()
+            c:close()
+        end)]])
+        local handle = support.start { "test", file }
+        local dir = handle:wait_output "dir=([^\n]+)\n"
+        handle:signal "INT"
+        assert.equal(130, handle:wait(20).code)
+        assert.truthy(support.read(dir .. "/summary.json"), "the run was not brought to its end")
+    end)
+
+    it("kill -9 leaves nothing of a cluster", function()
+        local file = support.write("my_spec.lua", [[it("waits", function()
+            local c = tfl.cluster{nodes = 2, topology = function(t) t:slot_duration "50ms" end}
+            c:node(1):pause()
+            io.stdout:write "up\n" io.stdout:flush()
+            c:sleep "60s"
+        end)]])
+        local handle = support.start { "test", file }
+        handle:wait_output "up"
+        handle:signal "KILL"
+        handle:wait(20) -- the guard of each test looks for what is left
     end)
 end)

@@ -9,13 +9,13 @@ local wait = require "tfl.core.wait"
 
 local M = {}
 
-local SHAPE = { "nodes", "start", "topology", "wallets", "snapshot" }
+local SHAPE = { "nodes", "start", "topology", "wallets", "snapshot", "duration" }
 
 --- The description of a run whose one workload is fn(ctx).
 ---@param context table of the file
 ---@param what string names the call in messages
 ---@param name string
----@param options {nodes: integer, start: "all"|"none", topology: fun(t), wallets: integer, snapshot: table|string}
+---@param options {nodes: integer, start: "all"|"none", topology: fun(t), wallets: integer, snapshot: table|string, duration: any}
 ---@param fn fun(ctx: table)
 local function scenario_of(context, what, name, options, fn)
     local made = describe.new(name, context)
@@ -25,6 +25,7 @@ local function scenario_of(context, what, name, options, fn)
     if options.topology then made:topology_with(options.topology) end
     if options.nodes ~= nil then made:topology_with(function(t) t:nodes(options.nodes) end) end
     if options.wallets ~= nil then made:wallets(options.wallets) end
+    if options.duration ~= nil then made:with_run_duration(options.duration) end
     made:enable_node_control { links = true }
     rawset(made, "hand", { none = options.start == "none", snapshot = options.snapshot })
     local workload = describe.workload("script", { start = function(_, ctx) fn(ctx) end })
@@ -49,10 +50,12 @@ local open = {} -- clusters that are not closed, the newest last; there is one a
 
 --- Ends the cluster and cleans up; raises when safety or a node failed. Closing a closed one does nothing.
 function Cluster:close()
-    if self.closed then return end
-    self.closed, open[#open] = true, nil
+    if self.ended then return end
+    self.closed = true
     self.closing:notify()
-    self.run:wait()
+    self.run:wait() -- the task that waits here may be cancelled; the next one that closes waits on
+    if self.ended then return end
+    self.ended, open[1] = true, nil
     local ok, summary = self.run:result()
     if ok == false then error(summary, 0) end
     if ok and summary.verdict ~= "pass" and summary.verdict ~= "interrupted" then
@@ -78,8 +81,9 @@ local meta = {
 
 local quiet = { phase = function() end, line = function() end, tick = function() end }
 
---- tfl.cluster{nodes =, start = "all" | "none", topology = fn(t), wallets =, seed =, snapshot =}: a cluster for a spec run by `tfl test`,
---- with the methods of ctx. Returns when it is there: all nodes ready and genesis over, or (none) nothing started. One at a time.
+--- tfl.cluster{nodes =, start = "all" | "none", topology = fn(t), wallets =, seed =, snapshot =, duration =}: a cluster for a spec run by
+--- `tfl test`, with the methods of ctx; `duration` bounds its life (10 minutes). Returns when it is there: all nodes ready and genesis
+--- over, or (none) nothing started. One at a time.
 ---@param context table
 ---@param options table
 ---@return table cluster raises usage, infra errors
@@ -88,7 +92,8 @@ function M.cluster(context, options)
     if not context.testing then errors.usage "tfl.cluster: it is for specs run by `tfl test`; in a scenario file use tfl.script" end
     if #open > 0 then errors.usage "tfl.cluster: another cluster is still open; close it first (cluster:close())" end
     local cluster = {
-        closing = wait.signal(), there = wait.signal(), closed = false, ctx = false, block = M.current_block and M.current_block() or false,
+        closing = wait.signal(), there = wait.signal(), closed = false, ended = false, ctx = false,
+        block = M.current_block and M.current_block() or false,
     }
     local made = scenario_of(context, "tfl.cluster", options.name or "cluster", options, function(ctx)
         cluster.ctx = ctx
@@ -96,7 +101,7 @@ function M.cluster(context, options)
         while not cluster.closed do cluster.closing:wait() end
     end)
     local plan = plans.build(made, { file = context.file, deployer = context.deployer, seed = options.seed or context.seed })
-    plan.by_hand = true
+    plan.by_hand, cluster.plan = true, plan
     cluster.run = task.spawn("cluster", function()
         return runner.run(plan, quiet)
     end)
@@ -123,6 +128,15 @@ function M.close_all()
         if not ok then first = first or err end
     end
     return first
+end
+
+--- The test that uses the open cluster has failed: its evidence is kept whatever the cluster itself comes to. Gives its folder.
+---@return string|nil
+function M.keep()
+    local cluster = open[1]
+    if not cluster then return nil end
+    cluster.plan.keep = true
+    return cluster.ctx and cluster.ctx.run.dir or nil
 end
 
 --- The block of specs (describe, file) whose setup made the cluster that is open; nil when a test made it, or none is open.

@@ -100,8 +100,10 @@ By hand: clusters that do only what you say.
   tfl.script("name", {nodes = 3, start = "all" | "none", topology = function(t) … end, wallets = 2}, function(ctx) … end)
       in a scenario file; run by tfl FILE.lua. It passes when the function returns, saw something, and safety holds; -t bounds it.
   tfl test my_spec.lua [--filter PATTERN] [--seed N]
-      your own busted specs; in them local c = tfl.cluster{nodes =, start =, topology =, wallets =, seed =, snapshot =}: all that ctx has,
-      c:close(). A cluster is closed with the test (or the block, for one made in setup) that made it. One at a time.
+      your own busted specs; in them local c = tfl.cluster{nodes =, start =, topology =, wallets =, seed =, snapshot =, duration =}:
+      all that ctx has, c:close(). A cluster is closed with the test (or the block, for one made in setup) that made it. One at a time.
+      The last line has the seed; of a test that fails, the run folder of its cluster is kept and told. duration bounds a cluster's
+      life (10 minutes when not said); a script has it, too.
   Both: ctx:start_node(name, {peers = {…}})  ctx:wait_network_ready{within =}  ctx:wait_for_height(h)  ctx:eventually(fn, {within =})
       ctx:node(i):… the verbs, ctx:partition(…) and the rest of tfl help faults, ctx:block_feed(), ctx:random(n)
       A cluster from {snapshot = s} with the same seed goes on with the chain of the node the snapshot is of.

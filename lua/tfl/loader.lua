@@ -11,11 +11,17 @@ local function fail(code, fmt, ...)
     error(errors.new(code, fmt, ...), 0)
 end
 
+--- A package.path by which `require` finds modules beside a file first.
+---@return string
+function M.path_beside(file, path)
+    local folder = file:match "^(.*)/[^/]*$" or "."
+    return string.format("%s/?.lua;%s/?/init.lua;%s", folder, folder, path)
+end
+
 --- `require` of a scenario finds modules beside its file before tfl's own.
 function M.with_folder(file, fn)
-    local folder = file:match "^(.*)/[^/]*$" or "."
     local path = package.path
-    package.path = string.format("%s/?.lua;%s/?/init.lua;%s", folder, folder, path)
+    package.path = M.path_beside(file, path)
     local results = table.pack(pcall(fn))
     package.path = path
     if not results[1] then error(results[2], 0) end

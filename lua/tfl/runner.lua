@@ -235,8 +235,8 @@ function Run:run_window()
     end
     self.window_over = true
     if plan.hand and running > 0 and not self.ended_early then
-        self:problem("usage", errors.new("hook_timeout", "%s: it was not over after %s; -t 30m gives it more time", plan.name,
-            duration.show(plan.window_slots * plan.slot_seconds)))
+        self:problem("usage", errors.new("hook_timeout", "%s: it was not over after %s; %s gives it more time", plan.name,
+            duration.show(plan.window_slots * plan.slot_seconds), plan.by_hand and 'tfl.cluster{duration = "30m"}' or "-t 30m"))
     end
 end
 

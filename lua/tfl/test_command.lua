@@ -43,11 +43,21 @@ local function full_name(busted, element)
     return table.concat(names, " › ")
 end
 
+--- Where something that is no test went wrong: "describe › before_each", or the file.
+local function place(busted, element)
+    if element.descriptor == "file" then return tostring(element.name) end
+    local name = full_name(busted, element)
+    if name == "" then name = full_name(busted, busted.context.parent(element)) end
+    return (name == "" and "" or name .. " › ") .. tostring(element.descriptor)
+end
+
 --- Counts, and a line for each test as it ends.
 local function listen(busted, count)
-    local from, problems = 0, {}
+    local from, problems, evidence = 0, {}, nil
     busted.subscribe({ "test", "start" }, function(element)
-        from, problems = task.now(), {}
+        from, problems, evidence = task.now(), {}, nil
+        count.at = full_name(busted, element)
+        if element.descriptor ~= "it" then return nil, true end -- pending: nothing of it runs
         local at_end, own = element.env.finally, nil
         element.env.finally = function(fn) own = fn end
         at_end(function() -- what a test opened is closed with it, whatever becomes of it
@@ -59,11 +69,13 @@ local function listen(busted, count)
     end)
     local function problem(element, _, message, trace)
         problems[#problems + 1] = told(message, trace)
-        if element.descriptor ~= "it" then
+        evidence = hand.keep() or evidence
+        if element.descriptor ~= "it" and element.descriptor ~= "finally" then
             count.outside = count.outside + 1
-            local name = element.descriptor == "file" and text.clean(element.name) or full_name(busted, element)
-            say("  ✗ %s: %s\n", name, problems[#problems])
+            say("  ✗ %s: %s\n", text.clean(place(busted, element)), problems[#problems])
         end
+        -- its test does not come to be, so nothing else would close what it opened
+        if element.descriptor == "before_each" and not hand.kept() then hand.close_all() end
         return nil, true
     end
     busted.subscribe({ "failure" }, problem)
@@ -74,10 +86,11 @@ local function listen(busted, count)
         count[names[status]] = count[names[status]] + 1
         say("  %s %s (%.1fs)\n", marks[status], text.clean(full_name(busted, element)), task.now() - from)
         for _, one in ipairs(problems) do say("      %s\n", (one:gsub("\n", "\n      "))) end
+        if evidence then say("      evidence  %s\n", evidence) end
         return nil, true
     end)
     local function block_over(element)
-        if hand.kept() == element then
+        if hand.kept() == element or not hand.kept() then -- not: of an after_each or the like, whose test is over
             local err = hand.close_all()
             if err then problem(element, nil, err) end
         end
@@ -92,6 +105,10 @@ local function run(files, options, count)
     local busted = module "busted.core"()
     module "busted"(busted)
     listen(busted, count)
+    busted.subscribe({ "file", "start" }, function(element)
+        package.path = loader.path_beside(element.name, options.path)
+        return nil, true
+    end)
     if options.filter then
         busted.subscribe({ "register", "it" }, function(name)
             local wanted = tostring(name):find(options.filter) ~= nil
@@ -115,12 +132,13 @@ function M.run(args)
     for _, file in ipairs(args.files) do
         if not sys.stat(file) then errors.usage("%s: there is no such file", file) end
     end
+    local seed = args.seed or sys.random()
     local context = {
-        params = {}, declared = {}, scenarios = {}, testing = true, seed = args.seed, deployer = args.deployer, file = args.files[1],
+        params = {}, declared = {}, scenarios = {}, testing = true, seed = seed, deployer = args.deployer, file = args.files[1],
     }
     rawset(_G, "tfl", api.api(context))
     local body = task.spawn("test", function()
-        loader.with_folder(args.files[1], function() run(args.files, { filter = args.filter, seed = args.seed or sys.random() }, count) end)
+        run(args.files, { filter = args.filter, seed = seed, path = package.path }, count)
     end)
     local interrupted, over = false, wait.signal()
     local watch = task.spawn("interrupt", function()
@@ -138,13 +156,19 @@ function M.run(args)
     local ok, err = body:result()
     if ok == nil then body:cancel() end
     local left = hand.close_all()
-    if ok == false then error(err, 0) end
+    if ok == false and type(err) == "table" and err.code == "script_hog" then
+        count.outside = count.outside + 1
+        local message, trace = errors.text(err):match "^(.-)\nstack traceback:(.*)$"
+        say("  ✗ %s\n      %s\n", text.clean(count.at or args.files[1]), told(message or err, { traceback = trace }))
+    elseif ok == false then
+        error(err, 0)
+    end
     if left and not interrupted then
         count.outside = count.outside + 1
         say("  ✗ %s\n", told(left))
     end
-    say("%d passed, %d failed, %d errors%s\n", count.passed, count.failed, count.errors + count.outside,
-        count.pending > 0 and (", %d pending"):format(count.pending) or "")
+    say("%d passed, %d failed, %d errors%s · seed %d\n", count.passed, count.failed, count.errors + count.outside,
+        count.pending > 0 and (", %d pending"):format(count.pending) or "", seed)
     if interrupted then return INTERRUPTED end
     if count.passed + count.failed + count.errors + count.pending + count.outside == 0 then
         errors.usage("no test was found in %s%s", table.concat(args.files, ", "), args.filter and " with that filter" or "")

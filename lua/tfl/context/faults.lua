@@ -160,6 +160,18 @@ local function peers_of(ctx, what, given, entry)
     return list
 end
 
+--- What a node is started with is looked at before anything happens to it.
+---@param options {config: any, args: any}
+function Faults.check_settings(what, options)
+    local config, args = options.config, options.args
+    if config ~= nil and type(config) ~= "table" and type(config) ~= "function" then
+        errors.usage("%s: config is a table that is merged into the node's own, or a function of it; got %s", what, errors.show(config))
+    end
+    local fine = args == nil or type(args) == "table"
+    for _, arg in ipairs(fine and args or {}) do fine = fine and (type(arg) == "string" or type(arg) == "number") end
+    if not fine then errors.usage('%s: args is a list of words, as {"--flag", "value"}; got %s', what, errors.show(args)) end
+end
+
 --- Starts a node during the run: one that the topology plans (late_nodes, or of a cluster driven by hand), one that was stopped, or a
 --- new one (without stake). Done when its program runs; :wait_ready() waits for more.
 ---@param name string
@@ -170,6 +182,8 @@ function Faults:start_node(name, options)
     options = errors.options(what, options, "peers", "config", "snapshot", "args")
     local refusal = self.run.faults:refusal "start_node"
     if refusal then errors.usage("%s", refusal) end
+    Faults.check_settings(what, options)
+    if options.snapshot ~= nil then self.run:snapshot_path(options.snapshot) end
     local entry = self:entry(type(name) == "table" and name.name or name) or self.run:add_node(name)
     self.run.faults:verb(entry, "start", {
         peers = peers_of(self, what .. ", peers", options.peers, entry), config = options.config, args = options.args,
@@ -186,6 +200,7 @@ function Faults:wait_network_ready(options)
     options = errors.options("ctx:wait_network_ready", options, "within")
     local run = self.run
     local up, degrees = run:live_nodes(), run:live_degrees()
+    if #up == 0 then errors.usage "ctx:wait_network_ready: no node is up; start some first (ctx:start_node)" end
     run.deployer:wait_ready(up, duration.to_seconds(options.within or run.plan.ready_seconds, run.plan), degrees)
     self.owner.looked = true
 end
@@ -193,8 +208,15 @@ end
 --- client:dial_peer(node | address): the node `from` dials another one, through the relay of their link if there is one.
 ---@return string peer id
 function Faults:dial_peer(from, client, to)
-    local address = to
-    local entry = type(to) ~= "string" and self:entry(self:node(type(to) == "table" and to.name or to).name) or self:entry(to)
+    local address, entry = to
+    if type(to) == "string" then
+        entry = self:entry(to)
+        for _, node in ipairs(self.run.nodes) do -- an address of a node of the cluster is that node: its link must be obeyed
+            entry = entry or self.run.deployer:is_at(node.index, to) and node or nil
+        end
+    else
+        entry = self:entry(self:node(type(to) == "table" and to.name or to).name)
+    end
     if entry then
         if entry.name == from then errors.usage("client:dial_peer: %s cannot dial itself", from) end
         address = self.run.deployer:peer_address(from, entry.index)

@@ -36,10 +36,7 @@ local function verb(name, ...)
             options = setmetatable({ timeout = duration.to_seconds(options.timeout, nil, "node:" .. name .. ", timeout") },
                 { __index = options })
         end
-        if options.config ~= nil and type(options.config) ~= "table" and type(options.config) ~= "function" then
-            errors.usage("node:%s: config is a table that is merged into the node's own, or a function of it; got %s", name,
-                errors.show(options.config))
-        end
+        self.ctx.check_settings("node:" .. name, options)
         if options.peers ~= nil then
             options = setmetatable({ peers = self.ctx:peers_of("node:" .. name .. ", peers", options.peers,
                 self.ctx:entry(self.name)) }, { __index = options })

@@ -69,6 +69,16 @@ end
 ---@return string address "/ip4/127.0.0.1/tcp/20040"
 function Local:peer_address(from, index) return "/ip4/127.0.0.1/tcp/" .. peer_port(self, from, index) end
 
+--- Is it an address of that node: its own, or that of a relay to it?
+---@param index integer
+---@param address string
+function Local:is_at(index, address)
+    local port = math.tointeger(tonumber(address:match "/tcp/(%d+)"))
+    local found = port == self.addresses[index].p2p
+    for key, relay in pairs(self.relays) do found = found or relay == port and key:match "/(.*)$" == self.names[index] end
+    return port ~= nil and found
+end
+
 --- Puts a link fault in force: {rules, cut | latency, jitter, rate, loss}, see tfl.core.links. Gives its number.
 function Local:link_fault(spec) return self.links:fault(spec) end
 function Local:link_heal(id) return self.links:heal(id) end
