@@ -80,6 +80,7 @@ int tfl_open_links(lua_State *L);
 int tfl_open_load(lua_State *L);
 int tfl_open_pacer(lua_State *L);
 int tfl_open_sys(lua_State *L);
+int tfl_open_keys(lua_State *L);
 int tfl_open_wallet(lua_State *L);
 int tfl_open_ledger(lua_State *L);
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Makes spec/engine/chain/poseidon2_vectors.h: what engine/chain/poseidon2 must give.
 
-Plain integers of Python; only the table of constants is read from the C code (poseidon2.py engine/chain/poseidon2_table.c).
+Plain integers of Python; only the table of constants is read from the C code.
 The two vectors below that come from the real node pin the table, too. Run it by hand after a change and look at the diff.
 """
+import os
 import re
-import sys
 
 R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
-with open(sys.argv[1], encoding="ascii") as table:
+TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../engine/chain/poseidon2_table.c")
+with open(TABLE, encoding="ascii") as table:
     C = [int("".join(w), 16) for w in re.findall(r"\{" + ", ".join([r"0x([0-9a-f]{16})"] * 4) + r"\}", table.read())]
 assert len(C) == 80
 
@@ -73,13 +74,19 @@ out = {
     "NOTE_456": text(FIRST),
     "NOTE_BIG": text(note_id(b"\xff" * 32, 2**64 - 1, 2**64 - 2, PK)),
 }
-# a chain of values that each depend on all before: a wrong carry anywhere shows
-x, y = 0, 1
-for _ in range(300):
-    x, y = y, compress(x, y)
-out["CHAIN_300"] = text(y)
 
-print("/* Made by spec/support/poseidon2.py, do not edit. */")
-print("/* clang-format off */")
-for name, value in out.items():
-    print('static const char V_%s[] __attribute__((unused)) = "%s";' % (name, value))
+
+def main():
+    # a chain of values that each depend on all before: a wrong carry anywhere shows
+    x, y = 0, 1
+    for _ in range(300):
+        x, y = y, compress(x, y)
+    out["CHAIN_300"] = text(y)
+    print("/* Made by spec/support/poseidon2.py, do not edit. */")
+    print("/* clang-format off */")
+    for name, value in out.items():
+        print('static const char V_%s[] __attribute__((unused)) = "%s";' % (name, value))
+
+
+if __name__ == "__main__":
+    main()
