@@ -77,4 +77,17 @@ describe("the files of kind logos", function()
         assert.equal("bad_config", refused.code)
         assert.truthy(refused.error:find("slots of 999 ms", 1, true))
     end)
+
+    it("are refused for hosts that are no IPv4 addresses, and for more nodes than a genesis transfer has notes for", function()
+        local address = inside [[ return (require("tfl.kinds.logos_config").multiaddr(..., 3000)) ]]
+        assert.equal("/ip4/10.0.0.255/udp/3000/quic-v1", address "10.0.0.255")
+        for _, host in ipairs { "10.0.0.256", "localhost", "::1", "" } do assert.equal("bad_config", address(host).code) end
+        local genesis = inside [[
+            local nodes = {}
+            for i = 1, ... do nodes[i] = { index = i - 1, blend_port = 3400 } end
+            return #require("tfl.kinds.logos_config").genesis { name = "n", seed = 1, genesis_time = 1, nodes = nodes }.note_ids
+        ]]
+        assert.equal(255, genesis(85))
+        assert.truthy(genesis(86).error:find("86 nodes", 1, true))
+    end)
 end)

@@ -50,7 +50,8 @@ end
 ---@return string text, string bytes
 function M.multiaddr(host, port)
     local a, b, c, d = host:match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$"
-    if not a then
+    a, b, c, d = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
+    if not a or math.max(a, b, c, d) > 255 then
         errors.bad_config("kind logos: %s is no IPv4 address; this kind writes no others", errors.show(host))
     end
     return ("/ip4/%s/udp/%d/quic-v1"):format(host, port),
