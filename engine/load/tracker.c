@@ -82,24 +82,14 @@ static void grow_index(struct tfl_tracker *t)
             enter(t, (uint32_t)i + 1);
 }
 
-/* The next record of a hash from place *p on, which goes beyond it; UINT64_MAX: no more. */
-static uint64_t look(const struct tfl_tracker *t, const struct tfl_hash *hash, size_t *p)
-{
-    while (t->index[*p]) {
-        uint64_t i = t->index[*p] - 1;
-        *p = (*p + 1) & (t->cap_index - 1);
-        if (tfl_hash_eq(&at(t, i)->hash, hash))
-            return i;
-    }
-    return UINT64_MAX;
-}
-
 uint64_t tfl_tracker_find(const struct tfl_tracker *t, const struct tfl_hash *hash)
 {
     if (!t->cap_index || tfl_hash_is_zero(hash))
         return UINT64_MAX;
-    size_t p = place_of(t, hash);
-    return look(t, hash, &p);
+    for (size_t p = place_of(t, hash); t->index[p]; p = (p + 1) & (t->cap_index - 1))
+        if (tfl_hash_eq(&at(t, t->index[p] - 1)->hash, hash))
+            return t->index[p] - 1;
+    return UINT64_MAX;
 }
 
 static uint16_t intern(struct tfl_tracker *t, const char *text)
@@ -123,22 +113,6 @@ static uint32_t after(const struct tfl_tx_record *r, int64_t now_ns)
     return us < 0 ? 0 : us < TFL_TX_NEVER ? (uint32_t)us : TFL_TX_NEVER - 1;
 }
 
-/* Made again, the same to the byte: where the first one is, this one is. */
-static void take_over(struct tfl_tracker *t, struct tfl_tx_record *r, const struct tfl_tx_record *first)
-{
-    r->block = first->block;
-    r->flags = first->flags & TFL_TX_SEEN;
-    if (r->block) {
-        r->included_us = 0;
-        t->counts.included++;
-    }
-    if (first->final_us != TFL_TX_NEVER) {
-        r->final_us = 0;
-        r->flags |= TFL_TX_SETTLED;
-        t->counts.final++;
-    }
-}
-
 uint64_t tfl_tracker_plan(
     struct tfl_tracker *t, int64_t intended_ns, const struct tfl_hash *hash, const struct tfl_error *err)
 {
@@ -160,9 +134,6 @@ uint64_t tfl_tracker_plan(
     t->n++;
     t->counts.planned++;
     if (hash) {
-        uint64_t same = tfl_tracker_find(t, hash);
-        if (same != UINT64_MAX)
-            take_over(t, r, at(t, same));
         r->hash = *hash;
         enter(t, (uint32_t)i + 1);
     } else {
@@ -212,38 +183,24 @@ void tfl_tracker_flag(struct tfl_tracker *t, uint64_t i, uint8_t flags)
 
 /* ---- the chain */
 
-typedef void one_fn(struct tfl_tracker *t, uint64_t i, const struct tfl_gblock *b, int64_t arg);
-
-/* Calls fn for the records of what a block holds: several, when a wallet has given a transaction up and then made it again. */
-static void each(struct tfl_tracker *t, const struct tfl_gblock *b, one_fn *fn, int64_t arg)
-{
-    for (uint32_t n = 0; t->cap_index && b->txs && n < b->n_txs; n++) {
-        size_t p = place_of(t, &b->txs[n]);
-        for (uint64_t i; (i = look(t, &b->txs[n], &p)) != UINT64_MAX;)
-            fn(t, i, b, arg);
-    }
-}
-
-static void seen_one(struct tfl_tracker *t, uint64_t i, const struct tfl_gblock *b, int64_t arg)
-{
-    struct tfl_tx_record *r = at(t, i);
-    (void)b;
-    (void)arg;
-    if ((r->flags & TFL_TX_SEEN) && !(r->flags & TFL_TX_TWO_BRANCHES)) {
-        r->flags |= TFL_TX_TWO_BRANCHES;
-        t->counts.two_branches++;
-    }
-    r->flags |= TFL_TX_SEEN;
-}
-
 void tfl_tracker_seen(struct tfl_tracker *t, const struct tfl_gblock *b)
 {
-    each(t, b, seen_one, 0);
+    for (uint32_t n = 0; b->txs && n < b->n_txs; n++) {
+        uint64_t i = tfl_tracker_find(t, &b->txs[n]);
+        if (i == UINT64_MAX)
+            continue;
+        struct tfl_tx_record *r = at(t, i);
+        if ((r->flags & TFL_TX_SEEN) && !(r->flags & TFL_TX_TWO_BRANCHES)) {
+            r->flags |= TFL_TX_TWO_BRANCHES;
+            t->counts.two_branches++;
+        }
+        r->flags |= TFL_TX_SEEN;
+    }
 }
 
-static void include_one(struct tfl_tracker *t, uint64_t i, const struct tfl_gblock *b, int64_t now_ns)
+static void include_one(
+    struct tfl_tracker *t, struct tfl_tx_record *r, const struct tfl_gblock *b, int64_t now_ns)
 {
-    struct tfl_tx_record *r = at(t, i);
     if (r->block) {
         t->counts.twice += !(r->flags & TFL_TX_TWICE);
         r->flags |= TFL_TX_TWICE;
@@ -257,46 +214,45 @@ static void include_one(struct tfl_tracker *t, uint64_t i, const struct tfl_gblo
 
 void tfl_tracker_include(struct tfl_tracker *t, const struct tfl_gblock *b, int64_t now_ns)
 {
-    each(t, b, include_one, now_ns);
-}
-
-static void exclude_one(struct tfl_tracker *t, uint64_t i, const struct tfl_gblock *b, int64_t reorg)
-{
-    struct tfl_tx_record *r = at(t, i);
-    if (r->block != b)
-        return;
-    r->block = NULL;
-    r->included_us = TFL_TX_NEVER;
-    t->counts.included--;
-    t->counts.open += r->answer == TFL_TX_ACCEPTED;
-    if (reorg && !(r->flags & TFL_TX_REORGED)) {
-        r->flags |= TFL_TX_REORGED;
-        t->counts.reorged++;
+    for (uint32_t n = 0; b->txs && n < b->n_txs; n++) {
+        uint64_t i = tfl_tracker_find(t, &b->txs[n]);
+        if (i != UINT64_MAX)
+            include_one(t, at(t, i), b, now_ns);
     }
 }
 
 void tfl_tracker_exclude(struct tfl_tracker *t, const struct tfl_gblock *b, bool reorg)
 {
-    each(t, b, exclude_one, reorg);
-}
-
-static void final_one(struct tfl_tracker *t, uint64_t i, const struct tfl_gblock *b, int64_t now_ns)
-{
-    struct tfl_tx_record *r = at(t, i);
-    (void)b;
-    if (r->final_us != TFL_TX_NEVER)
-        return;
-    r->final_us = after(r, now_ns);
-    r->flags |= TFL_TX_SETTLED;
-    t->counts.final++;
-    t->counts.open_final -= r->answer == TFL_TX_ACCEPTED;
-    if (t->on_final)
-        t->on_final(t->on_final_arg, i);
+    for (uint32_t n = 0; b->txs && n < b->n_txs; n++) {
+        uint64_t i = tfl_tracker_find(t, &b->txs[n]);
+        struct tfl_tx_record *r = i != UINT64_MAX ? at(t, i) : NULL;
+        if (!r || r->block != b)
+            continue;
+        r->block = NULL;
+        r->included_us = TFL_TX_NEVER;
+        t->counts.included--;
+        t->counts.open += r->answer == TFL_TX_ACCEPTED;
+        if (reorg && !(r->flags & TFL_TX_REORGED)) {
+            r->flags |= TFL_TX_REORGED;
+            t->counts.reorged++;
+        }
+    }
 }
 
 void tfl_tracker_final(struct tfl_tracker *t, const struct tfl_gblock *b, int64_t now_ns)
 {
-    each(t, b, final_one, now_ns);
+    for (uint32_t n = 0; b->txs && n < b->n_txs; n++) {
+        uint64_t i = tfl_tracker_find(t, &b->txs[n]);
+        struct tfl_tx_record *r = i != UINT64_MAX ? at(t, i) : NULL;
+        if (!r || r->final_us != TFL_TX_NEVER)
+            continue;
+        r->final_us = after(r, now_ns);
+        r->flags |= TFL_TX_SETTLED;
+        t->counts.final++;
+        t->counts.open_final -= r->answer == TFL_TX_ACCEPTED;
+        if (t->on_final)
+            t->on_final(t->on_final_arg, i);
+    }
 }
 
 void tfl_tracker_on_final(struct tfl_tracker *t, void (*fn)(void *arg, uint64_t i), void *arg)

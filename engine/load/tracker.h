@@ -76,7 +76,7 @@ void tfl_tracker_flag(struct tfl_tracker *t, uint64_t i, uint8_t flags);
 /* Questions. */
 uint64_t tfl_tracker_n(const struct tfl_tracker *t);
 const struct tfl_tx_record *tfl_tracker_at(const struct tfl_tracker *t, uint64_t i);
-/* The index of a hash (of one of the records, where it was made more than once), or UINT64_MAX. */
+/* The index of a hash, or UINT64_MAX. */
 uint64_t tfl_tracker_find(const struct tfl_tracker *t, const struct tfl_hash *hash);
 const struct tfl_tracker_counts *tfl_tracker_counts(const struct tfl_tracker *t);
 /* Reasons are numbered from 1; NULL beyond the last. *n (may be NULL): how many transactions have it. */

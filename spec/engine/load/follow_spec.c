@@ -224,35 +224,6 @@ static void every_transaction_is_in_the_account(void **state)
     tfl_load_report_done(r);
 }
 
-/* What a wallet has given up it may make again, the same to the byte: one transaction, which both intents have come to. */
-static void made_again_shares_one_fate(void **state)
-{
-    (void)state;
-    struct tfl_tracker *t = tfl_tracker_new();
-    struct tfl_hash h = tx_hash(7);
-    struct tfl_gblock b = {.txs = &h, .n_txs = 1};
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(tfl_tracker_plan(t, i, &h, NULL), i);
-        tfl_tracker_sent(t, (uint64_t)i, 0, i);
-        tfl_tracker_answered(t, (uint64_t)i, TFL_TX_ACCEPTED, NULL, i);
-    }
-    tfl_tracker_seen(t, &b);
-    tfl_tracker_include(t, &b, 5000);
-    const struct tfl_tracker_counts *c = tfl_tracker_counts(t);
-    assert_true(c->included == 2 && c->open == 0 && c->twice == 0 && c->two_branches == 0);
-    tfl_tracker_exclude(t, &b, true);
-    assert_true(c->included == 0 && c->open == 2 && c->reorged == 2);
-    tfl_tracker_include(t, &b, 6000);
-    tfl_tracker_final(t, &b, 7000);
-    assert_true(c->final == 2 && c->open_final == 0);
-    assert_int_equal(tfl_tracker_plan(t, 8000, &h, NULL), 2); /* it is there already */
-    tfl_tracker_sent(t, 2, 0, 8000);
-    tfl_tracker_answered(t, 2, TFL_TX_ACCEPTED, NULL, 8000);
-    assert_true(c->included == 3 && c->final == 3 && c->open == 0 && c->open_final == 0);
-    assert_ptr_equal(tfl_tracker_at(t, 2)->block, &b);
-    tfl_tracker_free(t);
-}
-
 static void a_million_fit(void **state)
 {
     struct tfl_tracker *t = tfl_tracker_new();
@@ -303,7 +274,6 @@ int main(void)
         SPEC(overtaken_for_long_is_given_up),
         SPEC(a_standing_chain_loses_nothing),
         SPEC(every_transaction_is_in_the_account),
-        cmocka_unit_test(made_again_shares_one_fate),
         cmocka_unit_test(a_million_fit),
         cmocka_unit_test(reasons_are_bounded),
     };
