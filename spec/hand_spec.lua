@@ -243,6 +243,17 @@ describe("tfl test", function()
         assert.truthy(result.out:find('not over after 500ms; tfl.cluster{duration = "30m"}', 1, true), result.text)
     end)
 
+    it("a ctx:fail that a test catches fails it all the same; a folder without specs is named", function()
+        local result = spec([[it("swallows", function()
+            local c = tfl.cluster{nodes = 1, start = "none"}
+            pcall(function() c:fail("boo %d", 7) end)
+        end)]], 1)
+        assert.truthy(result.out:find("boo 7", 1, true), result.text)
+        local empty = support.run { "test", support.dir() .. "/home" }
+        assert.equal(2, empty.code, empty.text)
+        assert.truthy(empty.err:find("no test was found", 1, true), empty.text)
+    end)
+
     it("names what is wrong with a file, and a filter that fits nothing", function()
         assert.truthy(spec("x x", 2).out:find("syntax error", 1, true))
         spec('it("a", function() end)', 2, "--filter", "zzz")

@@ -257,6 +257,10 @@ static int check_text(const char *text, size_t len, struct tfl_error *err)
 
 static int parse(const char *text, size_t len, struct json_object **json, struct tfl_error *err)
 {
+    *json = NULL;
+    const char *nul = memchr(text, '\0', len); /* where the parser would stop, whatever follows */
+    if (nul)
+        return tfl_fail(err, TFL_E_BAD_REPLY, "not JSON: a NUL at byte %zu", (size_t)(nul - text));
     struct json_tokener *t = json_tokener_new_ex(MAX_DEPTH);
     TFL_ASSERT(t);
     json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);

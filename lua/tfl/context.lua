@@ -328,7 +328,11 @@ end
 local function ending(verdict, code)
     return function(self, fmt, ...)
         local message = text_of("ctx:" .. (verdict == "fail" and "fail" or "inconclusive"), fmt, ...)
-        if self.run.plan.by_hand then error(errors.new(code, "%s", message), 0) end
+        local plan = self.run.plan
+        if plan.by_hand then -- a spec may catch the error; its cluster remembers it
+            plan.by_hand_failed = plan.by_hand_failed or errors.new(code, "%s", message)
+            error(plan.by_hand_failed, 0)
+        end
         self:conclude { verdict = verdict, code = code, message = message, figures = self.owner.figures }
         self.run:leave(self.owner)
     end

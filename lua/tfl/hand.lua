@@ -58,6 +58,7 @@ function Cluster:close()
     self.ended, open[1] = true, nil
     local ok, summary = self.run:result()
     if ok == false then error(summary, 0) end
+    if self.plan.by_hand_failed then error(self.plan.by_hand_failed, 0) end
     if ok and summary.verdict ~= "pass" and summary.verdict ~= "interrupted" then
         local problem = summary.error
         for _, e in ipairs(summary.expectations) do
@@ -90,6 +91,9 @@ local quiet = { phase = function() end, line = function() end, tick = function()
 function M.cluster(context, options)
     options = errors.options("tfl.cluster", options, "seed", "name", table.unpack(SHAPE))
     if not context.testing then errors.usage "tfl.cluster: it is for specs run by `tfl test`; in a scenario file use tfl.script" end
+    if options.seed ~= nil and (math.type(options.seed) ~= "integer" or options.seed < 0) then
+        errors.usage("tfl.cluster: seed = %s; a whole number from 0 was expected", errors.show(options.seed))
+    end
     if #open > 0 then errors.usage "tfl.cluster: another cluster is still open; close it first (cluster:close())" end
     local cluster = {
         closing = wait.signal(), there = wait.signal(), closed = false, ended = false, ctx = false,

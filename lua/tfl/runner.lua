@@ -297,6 +297,7 @@ function Run:evaluate()
 end
 
 function Run:teardown()
+    wait.sleep(0.01) -- news of a node that died a moment ago is still on its way
     self.tearing_down = true
     self:ask_peers()
     self:phase "teardown"

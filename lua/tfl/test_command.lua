@@ -63,6 +63,7 @@ local function listen(busted, count)
         at_end(function() -- what a test opened is closed with it, whatever becomes of it
             local ok, err = pcall(own or function() end)
             local left = not hand.kept() and hand.close_all() or nil
+            if left and left.code == "failed" and #problems > 0 then left = nil end -- ctx:fail, told already
             if not ok or left then error(ok and left or err, 0) end
         end)
         return nil, true
@@ -100,6 +101,16 @@ local function listen(busted, count)
     busted.subscribe({ "file", "end" }, block_over)
 end
 
+--- Is there a spec in the folder, or below?
+local function any_spec(folder)
+    for _, name in ipairs(sys.list(folder) or {}) do
+        local path = folder .. "/" .. name
+        local stat = name:sub(1, 1) ~= "." and sys.stat(path)
+        if stat and (stat.type == "folder" and any_spec(path) or name:find "_spec%.lua$") then return true end
+    end
+    return false
+end
+
 --- Runs the files; gives the counts. In a task of its own.
 local function run(files, options, count)
     local busted = module "busted.core"()
@@ -120,6 +131,11 @@ local function run(files, options, count)
         local element = busted.context.get()
         if element.descriptor:find "setup$" then element = busted.context.parent(element) end
         return (element.descriptor == "describe" or element.descriptor == "file") and element or nil
+    end
+    for _, file in ipairs(files) do
+        if sys.stat(file).type == "folder" and not any_spec(file) then
+            errors.usage("no test was found in %s: no file there, or below, is named …_spec.lua", file)
+        end
     end
     module "busted.modules.test_file_loader"(busted, { "lua" })(files, { "_spec" }, { excludes = {}, recursive = true })
     module "busted.execute"(busted)(1, { seed = options.seed })

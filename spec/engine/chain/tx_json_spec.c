@@ -150,6 +150,14 @@ static void test_what_is_no_json_is_told_apart(void **state)
             fail_msg("%s: %s", bad[i], err.msg);
     }
     assert_int_equal(parse("{}\0{}", 5, &err), -1);
+    size_t whole = strlen(V_TX3_JSON); /* what follows a NUL is no end */
+    char *hidden = calloc(1, whole + 8);
+    memcpy(hidden, V_TX3_JSON, whole);
+    memcpy(hidden + whole, "\0{x", 4);
+    assert_int_equal(parse(hidden, whole, &err), 0);
+    assert_int_equal(parse(hidden, whole + 4, &err), -1);
+    assert_non_null(strstr(err.msg, "a NUL at byte"));
+    free(hidden);
     for (size_t i = 0; i < TFL_LEN(wrong); i++) {
         err = (struct tfl_error){0};
         assert_int_equal(parse(wrong[i], strlen(wrong[i]), &err), -1);
