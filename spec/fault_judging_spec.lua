@@ -27,6 +27,14 @@ describe("liveness under faults", function()
         assert.truthy(e.message:find "under faults")
     end)
 
+    it("what all nodes had when all were taken down on purpose is judged, not the silence after", function()
+        local result = run([[
+            ctx:sleep "5s"
+            for i = 0, 2 do ctx:node(i):kill() end]], { rest = ":expect_consensus_liveness()", time = "8s" })
+        assert.is_true(nodes.expectation(result, "consensus_liveness").figures.canonical > 20)
+        assert.is_true(result.summary.wall_seconds < 14, result.text)
+    end)
+
     it("a chain that stands although its stake is online again is stalled", function()
         local result = run([[
             ctx:sleep "1s"

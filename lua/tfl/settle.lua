@@ -27,8 +27,9 @@ function M.bound_seconds(plan)
     return M.growth_seconds(plan, plan.security_param + 1)
 end
 
---- A live node whose tip stands while others grow has stopped following: waiting for it helps nobody.
+--- A live node whose tip stands while others grow has stopped following: waiting for it helps nobody. Nor does it when none is up.
 local function stuck(run, figures)
+    if #run:live_nodes() == 0 then return true end
     local plan = run.plan
     local patience = (plan.liveness and plan.liveness.stall_slots or 20) + 2 * plan.delta
     for _, node in ipairs(figures.nodes) do

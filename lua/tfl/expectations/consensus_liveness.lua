@@ -64,6 +64,11 @@ end
 function Liveness:judge(run, upto)
     local to = math.min(upto or run.s1, run.s1)
     local figures = run:figures(run.s0, to)
+    if #run:live_nodes() == 0 and next(run.exits) and #run.problems == 0 then -- all were taken down on purpose: nobody can lag
+        for _, node in ipairs(figures.nodes) do
+            node.stale, node.height, node.tip_slot = false, figures.best_height, to
+        end
+    end
     local judgement = verdict.judge_liveness(judged_plan(run, to), figures)
     if judgement.verdict == "fail" then
         figures.late_slots = run:late_slots()
