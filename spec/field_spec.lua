@@ -152,6 +152,15 @@ describe("what the field runs", function()
         for _, hash in ipairs(hashes) do ctx:eventually(function() return block_of(ctx, hash) end, {within = "15s"}) end]])
     end)
 
+    it("payloads of 32 bytes to 896 KiB are each included", function()
+        script(2, [[
+        for i, size in ipairs {32, 1024, 65536, 917504} do
+            local tx = a:inscription{data = ("x"):rep(size)}
+            ctx:node(0):client():submit_transaction(tx)
+            ctx:eventually(function() return block_of(ctx, tx.hash) end, {within = "20s"})
+        end]])
+    end)
+
     it("a node that never publishes its own proposals: the cluster still converges", function()
         script(3, [[
         ctx:node(2):restart{args = {"--test", "lead=false"}}

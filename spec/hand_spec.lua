@@ -58,6 +58,30 @@ describe("tfl.script", function()
             end)]])
     end)
 
+    it("nodes start before and after a delayed genesis: nothing before it, then one chain", function()
+        script('nodes = 3, start = "none", genesis = "3s"', [[
+            ctx:start_node("node-0", {peers = "none"})
+            ctx:start_node("node-1", {peers = {0}})
+            ctx:wait_network_ready()
+            ctx:sleep "1s"
+            for i = 0, 1 do
+                local info = ctx:node(i):client():consensus_info()
+                assert(info.height == 0 and not info.online, "a block before genesis")
+            end
+            ctx:wait_for_height(2, {within = "20s"})
+            ctx:start_node("node-2", {peers = {0}})
+            ctx:eventually(function() return ctx:node(2):client():consensus_info().height >= 4 end)]])
+    end)
+
+    it("both nodes share their last final block, at height 5 or more", function()
+        script('nodes = 2', [[
+            ctx:eventually(function()
+                local a, b = ctx:node(0):client():consensus_info(), ctx:node(1):client():consensus_info()
+                local block = a.lib == b.lib and ctx:block_feed():block(a.lib)
+                return block and block.height >= 5
+            end, {within = "40s"})]])
+    end)
+
     it("two unconnected nodes are peered at run time, through the relay of their link", function()
         script('nodes = 2, start = "none"', [[
             ctx:start_node("node-0", {peers = "none"})

@@ -1,6 +1,7 @@
 --- Clusters driven by hand: `tfl.script` of a scenario file, and `tfl.cluster` of a spec run by `tfl test`. Both are runs like any
 --- other (same ledger, record, clean-up); what would be phases is left to the function. Safety is judged, liveness is not.
 local describe = require "tfl.scenario"
+local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local plans = require "tfl.plan"
 local runner = require "tfl.runner"
@@ -9,13 +10,14 @@ local wait = require "tfl.core.wait"
 
 local M = {}
 
-local SHAPE = { "nodes", "start", "topology", "wallets", "snapshot", "duration" }
+local SHAPE = { "nodes", "start", "topology", "wallets", "snapshot", "duration", "genesis" }
 
 --- The description of a run whose one workload is fn(ctx).
 ---@param context table of the file
 ---@param what string names the call in messages
 ---@param name string
----@param options {nodes: integer, start: "all"|"none", topology: fun(t), wallets: integer, snapshot: table|string, duration: any}
+---@param options {nodes: integer, start: "all"|"none", topology: fun(t), wallets: integer, snapshot: table|string, duration: any,
+--- genesis: any}
 ---@param fn fun(ctx: table)
 local function scenario_of(context, what, name, options, fn)
     local made = describe.new(name, context)
@@ -27,7 +29,9 @@ local function scenario_of(context, what, name, options, fn)
     if options.wallets ~= nil then made:wallets(options.wallets) end
     if options.duration ~= nil then made:with_run_duration(options.duration) end
     made:enable_node_control { links = true }
-    rawset(made, "hand", { none = options.start == "none", snapshot = options.snapshot })
+    local genesis = options.genesis and duration.to_seconds(options.genesis, nil, what .. ", genesis")
+    if genesis and options.snapshot then errors.usage("%s: the genesis of a snapshot is over; leave genesis out", what) end
+    rawset(made, "hand", { none = options.start == "none", snapshot = options.snapshot, genesis = genesis })
     local workload = describe.workload("script", { start = function(_, ctx) fn(ctx) end })
     workload.expectations = { describe.expectation "script" }
     return made:with_workload(workload):build()
@@ -82,8 +86,9 @@ local meta = {
 
 local quiet = { phase = function() end, line = function() end, tick = function() end }
 
---- tfl.cluster{nodes =, start = "all" | "none", topology = fn(t), wallets =, seed =, snapshot =, duration =}: a cluster for a spec run by
---- `tfl test`, with the methods of ctx; `duration` bounds its life (10 minutes). Returns when it is there: all nodes ready and genesis
+--- tfl.cluster{nodes =, start = "all" | "none", topology = fn(t), wallets =, seed =, snapshot =, duration =, genesis =}: a cluster for a
+--- spec run by `tfl test`, with the methods of ctx; `duration` bounds its life (10 minutes); with `genesis` (from now) it is there before
+--- its chain begins. Returns when it is there: all nodes ready and genesis
 --- over, or (none) nothing started. One at a time.
 ---@param context table
 ---@param options table

@@ -98,6 +98,7 @@ Codes: not_recovered, fork_unresolved, not_converged; inconclusive: fault_never_
     hand = [[
 By hand: clusters that do only what you say.
   tfl.script("name", {nodes = 3, start = "all" | "none", topology = function(t) … end, wallets = 2}, function(ctx) … end)
+      genesis = "5s" puts the beginning of the chain off, so that nodes can be started before it.
       in a scenario file; run by tfl FILE.lua. It passes when the function returns, saw something, and safety holds; -t bounds it.
   tfl test my_spec.lua [--filter PATTERN] [--seed N]
       your own busted specs; in them local c = tfl.cluster{nodes =, start =, topology =, wallets =, seed =, snapshot =, duration =}:

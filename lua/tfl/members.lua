@@ -130,6 +130,15 @@ function Members:snapshot_path(snapshot)
     return path
 end
 
+--- When genesis of a cluster driven by hand is: that of its snapshot, or as late as it asked for.
+---@param planned integer milliseconds since 1970
+---@return integer
+function Members:genesis_by_hand(planned)
+    local hand = self.plan.hand
+    if hand.snapshot then return self:genesis_of_snapshot(hand.snapshot) end
+    return hand.genesis and math.max(planned, self.started_ms + math.ceil(1000 * hand.genesis)) or planned
+end
+
 --- Gives a node that does not run the data of a snapshot.
 function Members:restore(entry, snapshot)
     local path = self:snapshot_path(snapshot)

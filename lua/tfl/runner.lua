@@ -119,7 +119,7 @@ function Run:deploy()
     deployer:prepare(plan)
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
     self.genesis_ms = task.wall_ms() + math.ceil(slow * deployer:genesis_delay_ms(#plan.nodes))
-    if plan.hand and plan.hand.snapshot then self.genesis_ms = self:genesis_of_snapshot(plan.hand.snapshot) end
+    if plan.hand then self.genesis_ms = self:genesis_by_hand(self.genesis_ms) end
     self.genesis_s = (self.genesis_ms - self.started_ms) / 1000
     plan.genesis_time_ms = self.genesis_ms
     plan.genesis_id = topology.genesis_id(plan)
@@ -177,17 +177,17 @@ end
 function Run:genesis()
     local plan = self.plan
     self:phase "genesis"
-    sleep_until_wall(self.genesis_ms)
+    local early = plan.hand and plan.hand.genesis -- whoever drives it by hand begins before
+    if not early then sleep_until_wall(self.genesis_ms) end
     local deadline = task.now() + plan.ready_seconds
-    for _, name in ipairs(self:live_nodes()) do
+    for _, name in ipairs(early and {} or self:live_nodes()) do
         local last
         repeat
             local ok, info = pcall(function() return self.clients[name]:consensus_info() end)
             last = ok and "it says it is not online" or info.message
             if ok and info.online then break end
             if task.now() > deadline then
-                error(errors.new("not_ready", "%s: not online %.0fs after genesis (last: %s)", name, plan.ready_seconds,
-                    last), 0)
+                error(errors.new("not_ready", "%s: not online %.0fs after genesis (last: %s)", name, plan.ready_seconds, last), 0)
             end
             wait.sleep(0.02)
         until false
