@@ -57,6 +57,11 @@ describe("chaos", function()
             ['c:restart():min_delay "2s":max_delay "1s"'] = "max_delay (1s) is below min_delay (2s)",
             ['c:kill():exclude "node-9"'] = "there is no node \"node-9\"",
             ['c:pause():exclude(7)'] = "there is no node 7",
+            ['c:pause():exclude(0, 1, 2)'] = "all nodes are excluded",
+            ['c:partition{{0, 1}, {1, 2}}'] = "node-1 is named twice",
+            ['c:partition{{0}, {}}'] = "an empty group",
+            ['c:partition{{0}, {1}}:exclude(1)'] = "node-1 is in a group, and excluded",
+            ['c:restart():min_delay "1s":max_delay "2s":apply() c:kill():min_delay "1h":max_delay "2h"'] = "by kill (clause 2)",
             [''] = "no fault is asked for",
         } do
             local rest = want == "enable_node_control" and RUN or nil
@@ -71,10 +76,60 @@ describe("chaos", function()
         assert.truthy(result.err:find "raise k to %d+", result.text)
     end)
 
+    it("a partition that needs more nodes is refused", function()
+        local file = nodes.scenario([[:topology_with(function(t) t:nodes(2):full():slot_duration "50ms" end)]] .. RUN
+            .. [[:enable_node_control():chaos_with(function(c) c:partition "majority":min_delay "1s":max_delay "2s" end)]])
+        local result = support.run { "check", file, "--seed", "5" }
+        assert.equal(2, result.code, result.text)
+        assert.truthy(result.err:find('partition "majority": it takes 3 nodes, and 2 are started', 1, true), result.text)
+    end)
+
     it("a replay of nothing is named", function()
         local result = support.run { "check", chaos(BODY), "--replay", "/none/such" }
         assert.equal(2, result.code, result.text)
         assert.truthy(result.err:find("--replay /none/such: there is no", 1, true), result.text)
+    end)
+
+    it("a replay that this run cannot make is refused before anything starts", function()
+        local file = chaos(BODY)
+        local function replay(event, ...)
+            local dir = support.write("old/plan.json", '{"seed": 5}'):gsub("/plan.json$", "")
+            support.write("old/events.jsonl", event .. '\n{"type":"chaos","at":1')
+            return support.run { "check", file, "--replay", dir, ... }
+        end
+        local fine = '{"type":"chaos","at":11,"till":12,"verb":"restart","targets":["node-2"],"clause":1}'
+        assert.equal(0, replay(fine).code)
+        for _, case in ipairs {
+            { "node%-2", "node-9", 'there is no node "node-9" here' },
+            { "restart", "explode", 'there is no verb "explode"' },
+            { '%["node%-2"%]', "5", "its nodes are missing" },
+            { '%["node%-2"%]', "[]", "one node was expected" },
+            { "restart", "partition", "its groups are missing" },
+            { "restart", "latency", "its latency is missing" },
+            { '"till":12', '"till":999', "is over too soon" },
+            { '"till":12', '"till":11', "its slots or its clause are missing" },
+            { '"restart"', '"latency","latency":0.01', "no relays stand between the nodes" },
+        } do
+            local result = replay((fine:gsub(case[1], case[2])))
+            assert.equal(2, result.code, result.text)
+            assert.truthy(result.err:find(case[3], 1, true), case[3] .. "\n" .. result.text)
+        end
+        local short = replay(fine, "-t", "2s")
+        assert.truthy(short.err:find("is over too soon", 1, true), short.text)
+    end)
+
+    it("k bears that the others are apart without the hub of a star", function()
+        local function star(rest)
+            return nodes.scenario([[:topology_with(function(t) t:nodes(5):network_star()]] .. (rest or "") .. [[:slot_duration "50ms" end)
+                :with_run_duration(tfl.slots(230)):enable_node_control():chaos_with(function(c)
+                c:churn():exclude(1, 2, 3, 4):min_delay "1s":max_delay "2s":duration "5s" end):expect_consensus_liveness()]])
+        end
+        local refused = support.run { "check", star ":security_param(16)", "--seed", "3" }
+        assert.equal(2, refused.code, refused.text)
+        assert.truthy(refused.err:find("churn: the others are apart without a node that it may take", 1, true), refused.text)
+        assert.truthy(refused.err:find "raise k to %d+", refused.text)
+        local result = nodes.run(star(), { "--seed", "3" })
+        assert.equal(0, result.code, result.text)
     end)
 
     it("k is derived for the partitions it plans", function()

@@ -72,9 +72,10 @@ function Faults:close(fault, by)
 end
 
 --- An entry of a schedule that the state of the run forbids.
-function Faults:skipped(verb, targets, reason, by)
+---@param at? integer its slot, from the first of the window
+function Faults:skipped(verb, targets, reason, by, at)
     self.run.record:event("fault_skipped", {
-        verb = verb, targets = targets, reason = reason, by = by, slot = self.run:slot_now(),
+        verb = verb, targets = targets, reason = reason, by = by, at = at, slot = self.run:slot_now(),
     })
 end
 

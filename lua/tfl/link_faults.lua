@@ -47,15 +47,17 @@ end
 
 --- A cut made by hand is not refused, but whoever makes it is told how long the chain bears it (JUDGING, Partitions).
 local function warn(self, groups, by)
-    local run, all, held, least = self.run, 0, 0, math.huge
+    local run, all, held, sides = self.run, 0, 0, {}
     local plan = run.plan
     for _, node in ipairs(run.nodes) do all = all + node.stake end
     for _, group in ipairs(groups) do
         local own = 0
         for _, name in ipairs(group) do own = own + run.stakes[name] end
-        held, least = held + own, math.min(least, own)
+        held, sides[#sides + 1] = held + own, own
     end
-    if all > held then least = math.min(least, all - held) end
+    sides[#sides + 1] = all - held
+    table.sort(sides, function(a, b) return a > b end)
+    local least = sides[2] -- with the second branch final there are two
     local left = math.max(1, (run.s1 or 0) - (run.s0 or 0))
     local ok, _, _, most = bounds.check_partition {
         f = plan.f, share = all > 0 and least / all or 0, slots = left, heal_slots = bounds.recovery_slots(plan.slot_seconds, plan.delta),

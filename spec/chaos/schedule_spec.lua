@@ -119,13 +119,86 @@ describe("the schedule", function()
         end
     end)
 
-    it("what a partition asks of k counts the richest smaller side", function()
+    it("exclusions hold for partitions and latencies, too", function()
+        for _, shape in ipairs { "one", "majority", "halves" } do
+            for _, e in ipairs((make(function(c) c:partition(shape):min_delay "0.2s":max_delay "1s":exclude(0, "node-3") end))) do
+                for _, name in ipairs(e.groups[1]) do assert.is_true(name ~= "node-0" and name ~= "node-3") end
+                assert.equal(5, #e.targets)
+            end
+        end
+        local list = make(function(c) c:latency "20ms":exclude(0, 3) end)
+        assert.same({ "node-1", "node-2", "node-4" }, list[1].targets)
+        assert.same({}, make(function(c) c:latency "20ms" end)[1].targets)
+    end)
+
+    -- Nodes of these stakes, each of which dials what `dials` says.
+    local function graph(stakes, dials)
         local nodes = {}
-        for i, stake in ipairs { 5, 1, 1, 1 } do nodes[i] = { name = "n" .. i, stake = stake } end
-        local need = schedule.partition_need({ shape = "one", lasts = 2 }, nodes, 0.2, 0)
+        for i, stake in ipairs(stakes) do
+            nodes[i] = { name = "n" .. i - 1, index = i - 1, stake = stake, dials = dials(i - 1) }
+        end
+        return nodes, schedule.edges(nodes)
+    end
+    local function full(i)
+        local all = {}
+        for j = 0, i - 1 do all[#all + 1] = j end
+        return all
+    end
+    local function star(i) return i > 0 and { 0 } or {} end
+    local function chain(i) return i > 0 and { i - 1 } or {} end
+
+    local function share(clause, stakes, dials)
+        clause.exclude, clause.lasts, clause.verb = clause.exclude or {}, 2, clause.verb or "partition"
+        local nodes, edges = graph(stakes, dials or full)
+        local need = schedule.need(clause, nodes, edges, 0.2, 0)
         assert.equal(10, need.slots)
-        assert.equal(3 / 8, need.share) -- the rich one alone: the others are the smaller side
-        assert.equal(0.5, schedule.partition_need({ shape = "halves", lasts = 2 }, { nodes[2], nodes[3] }, 0.2, 0).share)
+        return need.share
+    end
+
+    it("what a partition asks of k counts the worst second side", function()
+        assert.equal(3 / 8, share({ shape = "one" }, { 5, 1, 1, 1 })) -- the rich one alone: the others are the smaller side
+        assert.equal(1 / 8, share({ shape = "one", exclude = { 0 } }, { 5, 1, 1, 1 }))
+        assert.equal(0.5, share({ shape = "halves" }, { 1, 1 }))
+        assert.is_true(share({ shape = "halves" }, { 8, 5, 1, 1 }) >= 6 / 15) -- {8, 1} | {5, 1}, not {8, 5} | {1, 1}
+        assert.equal(2 / 5, share({ shape = "majority" }, { 1, 1, 1, 1, 1 }))
+        local ten = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }
+        assert.equal(0.3, share({ groups = { { "n0", "n1", "n2" }, { "n9" } } }, ten)) -- the six in no group are a side
+        assert.near(4 / 9, share({ groups = { { "n0" }, { "n1" }, { "n2" } } }, { 4, 4, 1 }), 1e-12)
+        assert.equal(0, share({ verb = "latency" }, ten))
+    end)
+
+    it("it counts the sides into which a graph falls that is not full", function()
+        assert.is_nil(select(2, graph({ 1, 1, 1 }, full)))
+        assert.near(5 / 11, share({ shape = "one" }, { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, chain), 1e-12)
+        assert.near(1 / 5, share({ verb = "churn" }, { 1, 1, 1, 1, 1 }, star), 1e-12) -- without the hub each leaf is alone
+        assert.equal(0, share({ verb = "churn", exclude = { 0 } }, { 1, 1, 1, 1, 1 }, star))
+        assert.equal(0, share({ verb = "kill" }, { 1, 1, 1, 1, 1 }))
+        assert.equal(0.5, share({ shape = "majority" }, { 1, 1, 1, 1, 1 }, chain))
+    end)
+
+    it("a node without which the others are apart is taken alone, and some time after the last partition", function()
+        local nodes, edges = graph({ 1, 1, 1, 1, 1 }, chain)
+        local list = make(function(c)
+            c:kill():min_delay "0.2s":max_delay "0.6s":duration "1s":target_cooldown "0s":max_down(3):apply()
+            c:pause():min_delay "0.2s":max_delay "0.6s":duration "1s":target_cooldown "0s":max_down(3):apply()
+            c:partition "one":min_delay "0.2s":max_delay "1s":duration "1s":apply()
+        end, { nodes = nodes, edges = edges })
+        local splits, cuts = 0, 0
+        for i, e in ipairs(list) do
+            local inner = not e.groups and e.targets[1] ~= "n0" and e.targets[1] ~= "n4"
+            assert.equal(inner, e.splits == true)
+            splits, cuts = splits + (inner and 1 or 0), cuts + (e.groups and 1 or 0)
+            for j = 1, i - 1 do
+                local before = list[j]
+                if e.splits or e.groups then
+                    assert.is_true(before.till <= e.at, "nobody else is down")
+                    if before.splits or before.groups then assert.is_true(e.at >= before.till + 25) end
+                elseif before.groups then
+                    assert.is_true(before.till <= e.at)
+                end
+            end
+        end
+        assert.is_true(splits > 3 and cuts > 3 and #list > splits + cuts)
     end)
 end)
 

@@ -76,7 +76,7 @@ Builder.target_cooldown = time("target_cooldown", "cooldown")
 --- How long the fault lasts.
 Builder.duration = time("duration", "lasts")
 
---- Nodes that are never touched, by index or name.
+--- Nodes that are never touched, by index or name. Those of a drawn partition are never in its smaller group.
 ---@return tfl.ChaosBuilder
 function Builder:exclude(...)
     local own = clause(self, "exclude").exclude

@@ -168,13 +168,12 @@ function bounds.growth_chance(f, share)
     return share >= 1 and f or 1 - (1 - f) ^ share
 end
 
---- Share of the stake held by the component that holds most, among nodes that are up and joined by links that
--- are not cut.
+--- Shares of the stake held by the components of the nodes that are up, joined by links that are not cut: the largest first.
 ---@param stakes number[] stakes[i] is that of node i − 1
 ---@param edges integer[][] {a, b}, zero-based
 ---@param faults? {down?:table<integer, boolean>, cut?:fun(a:integer, b:integer):boolean} down: node → true
----@return number
-function bounds.component_share(stakes, edges, faults)
+---@return number[] one at least: 0 when no node is up
+function bounds.component_shares(stakes, edges, faults)
     local down = faults and faults.down or {}
     local cut = faults and faults.cut or function()
         return false
@@ -196,16 +195,28 @@ function bounds.component_share(stakes, edges, faults)
             parent[root(a)] = root(b)
         end
     end
-    local held, total, most = {}, 0, 0
+    local held, total, shares = {}, 0, {}
     for i, stake in ipairs(stakes) do
         total = total + stake
         if not down[i - 1] then
             local r = root(i - 1)
             held[r] = (held[r] or 0) + stake
-            most = math.max(most, held[r])
         end
     end
-    return total > 0 and most / total or 0.0
+    for _, stake in pairs(held) do
+        shares[#shares + 1] = total > 0 and stake / total or 0.0
+    end
+    table.sort(shares, function(a, b)
+        return a > b
+    end)
+    shares[1] = shares[1] or 0.0
+    return shares
+end
+
+--- Share of the stake held by the component that holds most; arguments as for component_shares.
+---@return number
+function bounds.component_share(stakes, edges, faults)
+    return bounds.component_shares(stakes, edges, faults)[1]
 end
 
 --- Growth of the smaller side of a partition that only chance ε exceeds: Q(1 − ε; Binomial(T + H, 1 − (1 −

@@ -2,6 +2,7 @@
 local bounds = require "tfl.verdict.bounds"
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
+local journal = require "tfl.chaos.journal"
 local new_builder = require "tfl.chaos.builder"
 local schedule = require "tfl.chaos.schedule"
 local suggest = require "tfl.suggest"
@@ -59,6 +60,45 @@ local function name_of(which, nodes)
     errors.usage("chaos: there is no node %s%s", errors.show(which), type(which) == "string" and suggest.hint(which, names) or "")
 end
 
+--- The groups of a partition by the names of their nodes; a node that stands alone is a group, too.
+local function groups_of(shape, nodes)
+    local groups, seen = {}, {}
+    for g, group in ipairs(shape) do
+        groups[g] = {}
+        for j, which in ipairs(type(group) == "table" and group or { group }) do
+            local name = name_of(which, nodes)
+            if seen[name] then errors.usage("chaos, partition: %s is named twice", name) end
+            groups[g][j], seen[name] = name, true
+        end
+        if #groups[g] == 0 then errors.usage("chaos, partition: an empty group of nodes") end
+    end
+    return groups
+end
+
+local function started(nodes)
+    local list = {}
+    for _, node in ipairs(nodes) do
+        if not node.late then list[#list + 1] = node end
+    end
+    return list
+end
+
+--- Refuses a clause that could never do anything to these nodes.
+local function check_nodes(clause, all)
+    local nodes, free, what = started(all), {}, clause.verb .. (type(clause.shape) == "string" and " " .. errors.show(clause.shape) or "")
+    for _, node in ipairs(schedule.free(clause, all)) do free[node.name] = true end
+    for _, group in ipairs(clause.groups or {}) do
+        for _, name in ipairs(group) do
+            if not free[name] then errors.usage("chaos, %s: %s is in a group, and excluded", what, name) end
+        end
+    end
+    if #schedule.free(clause, nodes) == 0 then errors.usage("chaos, %s: all nodes are excluded", what) end
+    local least = clause.shape == "majority" and 3 or (clause.verb == "partition" or clause.verb == "latency") and 2 or 1
+    if #nodes < least then
+        errors.usage("chaos, %s: it takes %d nodes, and %d %s started", what, least, #nodes, #nodes == 1 and "is" or "are")
+    end
+end
+
 --- The clauses with times in seconds and nodes by name.
 ---@param pace tfl.Pace
 ---@param nodes table[]
@@ -73,60 +113,34 @@ function Chaos:clauses(pace, nodes)
                 duration.show(clause.min_delay))
         end
         for _, which in ipairs(clause.exclude) do name_of(which, nodes) end
-        if type(clause.shape) == "table" then
-            clause.groups = {}
-            for g, group in ipairs(clause.shape) do
-                clause.groups[g] = {}
-                for j, which in ipairs(type(group) == "table" and group or { group }) do
-                    clause.groups[g][j] = name_of(which, nodes)
-                end
-            end
-        end
+        if type(clause.shape) == "table" then clause.groups = groups_of(clause.shape, nodes) end
+        check_nodes(clause, nodes)
         list[i] = clause
     end
     return list
 end
 
-local function started(nodes)
-    local list = {}
-    for _, node in ipairs(nodes) do
-        if not node.late then list[#list + 1] = node end
-    end
-    return list
-end
-
---- The k that its partitions need, and what refuses a smaller one. Called when k is chosen.
+--- The k that its partitions need, those too that come of a node's absence, and what refuses a smaller one. Called when k is chosen.
 ---@param o {pace: tfl.Pace, nodes: table[], f: number, delta: integer, epsilon: number, k_healthy: integer, k: integer|nil}
 ---@return integer k raises bad_config when o.k is too small
 function Chaos:security(o)
-    local k = o.k or o.k_healthy
+    local k, nodes = o.k or o.k_healthy, started(o.nodes)
+    local edges = schedule.edges(nodes)
     for _, clause in ipairs(self:clauses(o.pace, o.nodes)) do
-        if clause.verb == "partition" then
-            local need = schedule.partition_need(clause, started(o.nodes), o.pace.slot_seconds, o.delta)
+        local need = schedule.need(clause, nodes, edges, o.pace.slot_seconds, o.delta)
+        if need.share > 0 then
             local ok, message, needed = bounds.check_partition {
                 f = o.f, share = need.share, slots = need.slots, heal_slots = need.heal_slots, k = k, k_healthy = o.k_healthy,
                 epsilon = o.epsilon,
             }
-            if not ok and o.k then errors.bad_config("chaos: %s", message) end
+            if not ok and o.k then
+                errors.bad_config("chaos, %s%s: %s", clause.verb, clause.verb == "partition" and ""
+                    or ": the others are apart without a node that it may take", message)
+            end
             k = math.max(k, needed)
         end
     end
     return k
-end
-
-local function read_replay(dir)
-    local sys, json = require "tfl.core.sys", require "tfl.core.json"
-    local text, list = sys.read_file(dir .. "/events.jsonl"), {}
-    if not text then errors.usage("--replay %s: there is no events.jsonl of a run in that folder", dir) end
-    for line in text:gmatch "[^\n]+" do
-        if line:find('"type":"chaos"', 1, true) then
-            local entry = json.decode(line)
-            if type(entry) == "table" and math.type(entry.at) == "integer" then list[#list + 1] = entry end
-        end
-    end
-    table.sort(list, function(a, b) return a.at < b.at end)
-    if #list == 0 then errors.usage("--replay %s: that run has no chaos in its events.jsonl", dir) end
-    return list
 end
 
 --- Fixes the schedule for a plan; refuses what cannot work. Called when the plan is made.
@@ -145,17 +159,30 @@ function Chaos:prepare(plan)
     local allowance = bounds.recovery_slots(plan.slot_seconds, plan.delta)
     self.allowance = allowance
     if plan.replay then
-        self.entries = read_replay(plan.replay)
+        self.entries = journal.read(plan.replay, {
+            nodes = plan.nodes, verbs = needs, links = plan.links, slots = plan.window_slots, allowance = allowance,
+        })
     else
         self.entries = schedule.make {
-            seed = plan.seed, clauses = self:clauses(pace, plan.nodes), nodes = nodes, slot_seconds = plan.slot_seconds,
+            seed = plan.seed, clauses = self:clauses(pace, plan.nodes), nodes = nodes, edges = schedule.edges(nodes),
+            slot_seconds = plan.slot_seconds,
             slots = plan.window_slots, allowance = allowance, apart = allowance + plan.security_param,
             draw = function(name, n) return topology.draw { seed = plan.seed, name = name, below = n } end,
         }
+        self:check_all_strike(plan, allowance)
     end
-    if #self.entries == 0 then
-        errors.bad_config("chaos_with: in a window of %s nothing would happen: each fault must be over %s before its end; run longer, or "
-            .. "with shorter delays", duration.show(plan.window_slots * plan.slot_seconds), duration.show(allowance * plan.slot_seconds))
+end
+
+--- A clause that the schedule has no fault of would pass as if it had been borne.
+function Chaos:check_all_strike(plan, allowance)
+    local strikes = {}
+    for _, entry in ipairs(self.entries) do strikes[entry.clause] = true end
+    for i, wish in ipairs(self.wish) do
+        if not strikes[i] then
+            errors.bad_config("chaos_with: in a window of %s nothing would happen by %s (clause %d): each fault must be over %s before its "
+                .. "end; run longer, or with shorter delays", duration.show(plan.window_slots * plan.slot_seconds), wish.verb, i,
+                duration.show(allowance * plan.slot_seconds))
+        end
     end
 end
 
@@ -175,10 +202,11 @@ function Chaos:describe()
         counts[e.verb] = (counts[e.verb] or 0) + 1
         if i <= 4 then
             first[i] = ("slot %d %s %s"):format(e.at, e.verb, e.groups and table.concat(e.groups[1], "+") or table.concat(e.targets, ","))
+                :gsub(" $", "")
         end
     end
     for i, verb in ipairs(order) do order[i] = counts[verb] .. " " .. verb end
-    return ("%s: %s%s"):format(table.concat(order, ", "), table.concat(first, "; "):gsub(" $", ""), #self.entries > 4 and "; …" or "")
+    return ("%s: %s%s"):format(table.concat(order, ", "), table.concat(first, "; "), #self.entries > 4 and "; …" or "")
 end
 
 -- ---- the run
@@ -193,19 +221,21 @@ end
 
 --- Why the state of the run forbids an entry, or nil.
 local function obstacle(run, entry)
-    if entry.verb == "partition" then
+    if entry.verb ~= "partition" and entry.verb ~= "latency" and not run:is_live(entry.targets[1]) then
+        return ("%s is %s"):format(entry.targets[1], run.deployer:state(entry.targets[1]))
+    elseif entry.verb == "partition" or entry.splits then
         for _, fault in ipairs(run.faults:list()) do
             if fault.cut and not fault.t1 then return fault.name .. " is still in force" end
         end
-        local figures, low, high = run:figures(run.s0, run:current_slot()), math.huge, 0
+        local figures, high = run:figures(run.s0, run:current_slot()), 0
         for _, node in ipairs(figures.nodes) do
-            if not node.stale then low, high = math.min(low, node.height), math.max(high, node.height) end
+            if not node.stale then high = math.max(high, node.height) end
         end
-        if high - figures.common_height > 2 + run.plan.delta + run.plan.security_param // 2 then
+        -- what k bears beyond the partition itself is a healthy fork; half of it is one that ends all but surely
+        local healthy = math.min(run.plan.security_param, run.plan.topology:safe_security_param())
+        if high - figures.common_height > 2 + run.plan.delta + healthy // 2 then
             return "the nodes have not converged since the last fault"
         end
-    elseif entry.verb ~= "latency" and not run:is_live(entry.targets[1]) then
-        return ("%s is %s"):format(entry.targets[1], run.deployer:state(entry.targets[1]))
     end
 end
 
@@ -218,8 +248,9 @@ local function carry_out(run, entry)
     if entry.verb == "restart" then
         return faults:verb(node, "restart", nil, by)
     elseif entry.verb == "partition" or entry.verb == "latency" then
+        local touched = #entry.targets > 0 and entry.targets or "all"
         local fault = entry.verb == "partition" and faults:cut(entry.groups, false, by)
-            or faults:shape("all", "all", { latency = entry.latency, jitter = 0, rate = 0, loss = 0 }, false, by)
+            or faults:shape(touched, touched, { latency = entry.latency, jitter = 0, rate = 0, loss = 0 }, false, by)
         sleep_until_slot(run, entry.till)
         faults:heal(fault, by)
         return fault
@@ -236,11 +267,11 @@ function Chaos:make(run, entry)
     if reason then
         self.skipped = self.skipped + 1
         entry.skipped = reason
-        return run.faults:skipped(entry.verb, entry.targets, reason, "chaos")
+        return run.faults:skipped(entry.verb, entry.targets, reason, "chaos", entry.at)
     end
     run.record:event("chaos", {
         at = entry.at, till = entry.till, verb = entry.verb, targets = entry.targets, groups = entry.groups, latency = entry.latency,
-        clause = entry.clause,
+        splits = entry.splits, clause = entry.clause,
     })
     local ok, fault = pcall(carry_out, run, entry)
     if ok then
