@@ -13,7 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { TICK_MS = 250, SILENCE_MS = 10000, LAST_WORDS_MS = 1000 };
+enum { TICK_MS = 250, SILENCE_MS = 10000, LAST_WORDS_MS = 1000, CLOSING_MS = 200 };
 
 struct guard {
     struct tfl_loop *loop;
@@ -28,6 +28,7 @@ struct guard {
     int silent_ms; /* time without a pulse in which both tfl and the guardian could run */
     bool hogged, interrupted, over;
     struct tfl_undo *undo;
+    int waits; /* milliseconds that tfl has taken to end */
 };
 
 static void undone(struct tfl_op *op)
@@ -38,6 +39,22 @@ static void undone(struct tfl_op *op)
             guard->loop, guard->run_dir, guard->undo->report, op->failed ? &op->err : NULL);
     tfl_op_free(op);
     guard->over = true;
+}
+
+/* The kernel closes the files of a dead process one after the other, the pipe to us before the locks of its ports: what it held is free
+ * for certain only when it has ended. */
+static void undo_when_closed(struct tfl_timer *timer)
+{
+    struct guard *guard = TFL_CONTAINER(timer, struct guard, tick);
+    char state = tfl_procfs_state(guard->tfl_pid);
+    if (state && state != 'Z' && state != 'X' && tfl_procfs_start_time(guard->tfl_pid) == guard->tfl_start &&
+        guard->waits++ < CLOSING_MS) {
+        tfl_timer_start(guard->loop, timer, tfl_now(guard->loop) + TFL_MS, undo_when_closed);
+        return;
+    }
+    guard->undo = tfl_undo(guard->loop, guard->ledger);
+    guard->undo->op.owner = guard;
+    guard->undo->op.done = undone;
 }
 
 /* tfl is dead, or hogs its loop and did not leave when asked. */
@@ -52,9 +69,8 @@ static void tfl_is_gone(struct guard *guard)
                                                      : TFL_END_KILLED;
     if (*guard->run_dir)
         tfl_guardian_report_end(guard->loop, guard->run_dir, end, guard->tfl_pid);
-    guard->undo = tfl_undo(guard->loop, guard->ledger);
-    guard->undo->op.owner = guard;
-    guard->undo->op.done = undone;
+    guard->waits = 0;
+    undo_when_closed(&guard->tick);
 }
 
 static void heard(struct tfl_io *io, int events)
