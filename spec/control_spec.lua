@@ -3,12 +3,7 @@ local nodes = require "spec.support.nodes"
 local support = require "spec.support"
 support.guard()
 
-local HEAD = [[
-local w = tfl.workload "w"
-local function equal(want, got, what)
-    if want ~= got then error(("%s: expected %s, got %s"):format(what or "?", tostring(want), tostring(got)), 2) end
-end
-]]
+local HEAD = nodes.WORKLOAD
 
 -- One run of 3 nodes whose workload is `work`: Lua run inside tfl. Its journal beside the result.
 local function run(work, options)
@@ -17,12 +12,7 @@ local function run(work, options)
         :with_run_duration(tfl.slots(70)):enable_node_control()]]) .. ":with_workload(w)", HEAD .. work)
     local result = nodes.run(file, { "--seed", "11", env = options.env, node = options.node })
     assert.equal(options.code or 0, result.code, result.text)
-    local journal = {}
-    for line in io.lines(result.summary.dir .. "/events.jsonl") do
-        local event = support.json(line)
-        if tostring(event.type):find "^fault" then journal[#journal + 1] = event end
-    end
-    return result, journal
+    return result, nodes.events(result, "^fault")
 end
 
 describe("node control", function()

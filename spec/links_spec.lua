@@ -3,11 +3,7 @@ local nodes = require "spec.support.nodes"
 local support = require "spec.support"
 support.guard()
 
-local HEAD = [[
-local w = tfl.workload "w"
-local function equal(want, got, what)
-    if want ~= got then error(("%s: expected %s, got %s"):format(what or "?", tostring(want), tostring(got)), 2) end
-end
+local HEAD = nodes.WORKLOAD .. [[
 local function info(ctx, i) return ctx:node(i):client():consensus_info() end
 ]]
 
@@ -19,13 +15,6 @@ local function run(work, options)
     local result = nodes.run(file, { "--seed", "11", "-t", options.time or "9s" })
     assert.equal(options.code or 0, result.code, result.text)
     return result
-end
-
--- Blocks of a run by id, with who adopted them.
-local function events(result)
-    local list = {}
-    for line in io.lines(result.summary.dir .. "/events.jsonl") do list[#list + 1] = support.json(line) end
-    return list
 end
 
 describe("a partition", function()
@@ -45,7 +34,7 @@ describe("a partition", function()
         end]]
         local from, to, first, crossed = nil, nil, {}, 0
         local side = { ["node-0"] = 1, ["node-1"] = 1, ["node-2"] = 2, ["node-3"] = 2 }
-        for _, e in ipairs(events(result)) do
+        for _, e in ipairs(nodes.events(result)) do
             if e.type == "fault" and e.verb == "partition" then from = e.t end
             if e.type == "fault_end" and e.id and from and not to then to = e.t end
             if e.type == "adopt" and from and not to and e.t > from + 0.1 then
@@ -107,7 +96,7 @@ describe("a partition", function()
         end]], { scenario = [[:topology_with(function(t) t:nodes(2):slot_duration("50ms"):security_param(80) end)
             :enable_node_control{links = true}]], time = "20s" })
         local told = false
-        for _, e in ipairs(events(result)) do
+        for _, e in ipairs(nodes.events(result)) do
             local text = e.type == "log" and e.message or ""
             told = told or text:find "with k = 80 both sides may finalise apart unless it is healed within %d" ~= nil
         end

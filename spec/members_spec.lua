@@ -3,11 +3,7 @@ local nodes = require "spec.support.nodes"
 local support = require "spec.support"
 support.guard()
 
-local HEAD = [[
-local w = tfl.workload "w"
-local function equal(want, got, what)
-    if want ~= got then error(("%s: expected %s, got %s"):format(what or "?", tostring(want), tostring(got)), 2) end
-end
+local HEAD = nodes.WORKLOAD .. [[
 local function info(ctx, i) return ctx:node(i):client():consensus_info() end
 local function peers(ctx, i) return ctx:node(i):client():network_info().n_peers end
 local function refused(code, pattern, f, ...)
@@ -28,12 +24,7 @@ end
 local function run(work, rest, code)
     local result = nodes.run(scenario(work, rest), { "--seed", "11" })
     assert.equal(code or 0, result.code, result.text)
-    local journal = {}
-    for line in io.lines(result.summary.dir .. "/events.jsonl") do
-        local event = support.json(line)
-        if tostring(event.type):find "^fault" then journal[#journal + 1] = event end
-    end
-    return result, journal
+    return result, nodes.events(result, "^fault")
 end
 
 describe("nodes that join", function()

@@ -10,8 +10,8 @@ static bool on_the_chain(const struct tfl_tracker *t, const struct tfl_tx_record
 {
     if (r->block)
         return true;
-    uint64_t first = tfl_tracker_find(t, &r->hash);
-    return first != UINT64_MAX && tfl_tracker_at(t, first)->block;
+    uint64_t other = tfl_tracker_find(t, &r->hash);
+    return other != UINT64_MAX && tfl_tracker_at(t, other)->block;
 }
 
 /* Of an accepted transaction. */

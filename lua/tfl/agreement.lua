@@ -68,5 +68,4 @@ function Watch:look()
     return not self.lost and self.pure or nil, now
 end
 
-
 return M

@@ -117,11 +117,7 @@ function Context:client_of(name)
 end
 
 --- The run's own entry of a node.
-function Context:entry(name)
-    for _, entry in ipairs(self.run.nodes) do
-        if entry.name == name then return entry end
-    end
-end
+function Context:entry(name) return self.run:entry(name) end
 
 --- The verbs by name of node, as the original has them: ctx:node_control():restart("node-1", {wipe = true}).
 function Context:node_control()

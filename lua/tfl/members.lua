@@ -69,8 +69,7 @@ end
 local function genesis_of(plan)
     return {
         chain_id = plan.chain_id, genesis_time_ms = plan.genesis_time_ms, genesis_id = plan.genesis_id, seed = plan.seed,
-        slot_ms = plan.slot_ms, f = plan.f_ratio, security_param = plan.security_param, nodes = #plan.nodes, nonce = plan.nonce,
-        stakes = plan.stakes, notes = plan.notes,
+        slot_ms = plan.slot_ms, f = plan.f_ratio, security_param = plan.security_param, nonce = plan.nonce, stakes = plan.stakes,
     }
 end
 
@@ -91,7 +90,7 @@ function Members:genesis_of_snapshot(snapshot)
         errors.usage("snapshot: it is of a chain with slots of %d ms and k = %d, here they are %d ms and k = %d", meta.slot_ms,
             meta.security_param, plan.slot_ms, plan.security_param)
     end
-    plan.chain_id, plan.nonce, plan.stakes, plan.snapshot_notes = meta.chain_id, meta.nonce, meta.stakes, meta.notes
+    plan.chain_id, plan.nonce, plan.stakes = meta.chain_id, meta.nonce, meta.stakes
     return meta.genesis_time_ms
 end
 

@@ -39,17 +39,17 @@ function Run:current_slot()
     return (task.wall_ms() - self.genesis_ms) // self.plan.slot_ms
 end
 
---- Sleeps until the wall clock reaches ms, whatever jumps it makes.
-local function sleep_until_wall(ms)
+--- The same for the journal; nil before genesis is set.
+function Run:slot_now() return self.genesis_ms and self:current_slot() end
+
+--- Sleeps until a slot begins by the wall clock, whatever jumps that makes.
+function Run:sleep_until_slot(slot)
     while true do
-        local left = (ms - task.wall_ms()) / 1000
+        local left = (self:slot_start_ms(slot) - task.wall_ms()) / 1000
         if left <= 0 then return end
         wait.sleep(math.min(left, 0.5))
     end
 end
-
---- The same for the journal; nil before genesis is set.
-function Run:slot_now() return self.genesis_ms and self:current_slot() end
 
 function Run:slot_start_ms(slot) return self.genesis_ms + slot * self.plan.slot_ms end
 
@@ -178,7 +178,7 @@ function Run:genesis()
     local plan = self.plan
     self:phase "genesis"
     local early = plan.hand and plan.hand.genesis -- whoever drives it by hand begins before
-    if not early then sleep_until_wall(self.genesis_ms) end
+    if not early then self:sleep_until_slot(0) end
     local deadline = task.now() + plan.ready_seconds
     for _, name in ipairs(early and {} or self:live_nodes()) do
         local last

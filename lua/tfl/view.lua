@@ -14,6 +14,14 @@ function View:draw(name, n)
     return topology.draw { seed = self.plan.seed, name = string.format("ctx/%s/%d", name, self.draws), below = n } + 1
 end
 
+--- The entry of run.nodes with that name, or nil.
+---@param name string|nil
+function View:entry(name)
+    for _, node in ipairs(self.nodes) do
+        if node.name == name then return node end
+    end
+end
+
 function View:say(who, text)
     self.record:event("log", { from = who, message = text })
     self.ui:line(string.format("%6.1fs %s: %s", self:now(), who, text))

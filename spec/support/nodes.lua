@@ -39,6 +39,27 @@ function nodes.scenario(body, head)
     return support.write("spec.lua", (head or "") .. '\ntfl.scenario("spec")\n' .. body .. "\n:build()\n")
 end
 
+--- What a scenario whose workload is `w` begins with: the workload, and `equal` for it.
+nodes.WORKLOAD = [[
+local w = tfl.workload "w"
+local function equal(want, got, what)
+    if want ~= got then error(("%s: expected %s, got %s"):format(what or "?", tostring(want), tostring(got)), 2) end
+end
+]]
+
+--- The events of a run, in order; with a pattern only those whose type has it.
+---@param result table of nodes.run
+---@param pattern? string
+---@return table[]
+function nodes.events(result, pattern)
+    local list = {}
+    for line in io.lines(result.summary.dir .. "/events.jsonl") do
+        local event = support.json(line)
+        if not pattern or tostring(event.type):find(pattern) then list[#list + 1] = event end
+    end
+    return list
+end
+
 --- Liveness over `slots` slots of 50 ms on n nodes in a star (or the shape given).
 function nodes.liveness(n, slots, shape)
     return nodes.scenario((":topology_with(function(t) t:nodes(%d):%s:slot_duration '50ms' end)"

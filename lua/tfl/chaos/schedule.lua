@@ -237,7 +237,7 @@ function schedule.make(o)
     end
 end
 
---- The same at worst when a clause takes one node: from a full graph it leaves the rest in one piece.
+--- The share of the stake on the second side, at worst, when a clause takes one node: a full graph is left in one piece.
 local function worst_of_one(clause, nodes, edges)
     local cut, worst, all = clause.verb == "partition", 0, 0
     for _, node in ipairs(nodes) do all = all + node.stake end
@@ -251,7 +251,7 @@ local function worst_of_one(clause, nodes, edges)
     return worst
 end
 
---- The share of the stake on the second side when a clause strikes, at worst.
+--- The same for any clause.
 local function worst_share(clause, nodes, edges)
     if clause.verb == "latency" then return 0 end
     if clause.groups then return schedule.second_share(nodes, edges, {}, clause.groups) end

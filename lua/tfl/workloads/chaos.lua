@@ -6,9 +6,7 @@ local journal = require "tfl.chaos.journal"
 local new_builder = require "tfl.chaos.builder"
 local schedule = require "tfl.chaos.schedule"
 local suggest = require "tfl.suggest"
-local task = require "tfl.core.task"
 local topology = require "tfl.core.topology"
-local wait = require "tfl.core.wait"
 
 local Chaos = { name = "chaos", built_in = true }
 Chaos.__index = Chaos
@@ -29,7 +27,7 @@ function M.new(fn)
     local builder = new_builder()
     fn(builder)
     if #builder._clauses == 0 then errors.usage 'chaos_with: no fault is asked for; open one, as in c:restart():apply()' end
-    return setmetatable({ wish = builder._clauses, final_heal = builder._final_heal, done = 0, skipped = 0 }, Chaos)
+    return setmetatable({ wish = builder._clauses, final_heal = builder._final_heal }, Chaos)
 end
 
 --- Does it cut or shape links?
@@ -211,14 +209,6 @@ end
 
 -- ---- the run
 
-local function sleep_until_slot(run, at)
-    while true do
-        local left = (run:slot_start_ms(run.s0 + at) - task.wall_ms()) / 1000
-        if left <= 0 then return end
-        wait.sleep(math.min(left, 0.5))
-    end
-end
-
 --- Why the state of the run forbids an entry, or nil.
 local function obstacle(run, entry)
     if entry.verb ~= "partition" and entry.verb ~= "latency" and not run:is_live(entry.targets[1]) then
@@ -240,24 +230,20 @@ local function obstacle(run, entry)
 end
 
 local function carry_out(run, entry)
-    local faults, node = run.faults, nil
-    for _, one in ipairs(run.nodes) do
-        if one.name == entry.targets[1] then node = one end
-    end
-    local by = "chaos"
+    local faults, node, by = run.faults, run:entry(entry.targets[1]), "chaos"
     if entry.verb == "restart" then
         return faults:verb(node, "restart", nil, by)
     elseif entry.verb == "partition" or entry.verb == "latency" then
         local touched = #entry.targets > 0 and entry.targets or "all"
         local fault = entry.verb == "partition" and faults:cut(entry.groups, false, by)
             or faults:shape(touched, touched, { latency = entry.latency, jitter = 0, rate = 0, loss = 0 }, false, by)
-        sleep_until_slot(run, entry.till)
+        run:sleep_until_slot(run.s0 + entry.till)
         faults:heal(fault, by)
         return fault
     end
     local begin = ({ kill = "kill", pause = "pause", churn = "stop" })[entry.verb]
     local fault = faults:verb(node, begin, nil, by)
-    sleep_until_slot(run, entry.till)
+    run:sleep_until_slot(run.s0 + entry.till)
     faults:verb(node, entry.verb == "pause" and "resume" or "start", nil, by)
     return fault
 end
@@ -265,7 +251,6 @@ end
 function Chaos:make(run, entry)
     local reason = obstacle(run, entry)
     if reason then
-        self.skipped = self.skipped + 1
         entry.skipped = reason
         return run.faults:skipped(entry.verb, entry.targets, reason, "chaos", entry.at)
     end
@@ -275,7 +260,7 @@ function Chaos:make(run, entry)
     })
     local ok, fault = pcall(carry_out, run, entry)
     if ok then
-        self.done, entry.fault = self.done + 1, fault
+        entry.fault = fault
     else
         entry.failed = type(fault) == "table" and fault.message or tostring(fault)
         if type(fault) ~= "table" then error(fault, 0) end
@@ -286,12 +271,12 @@ end
 function Chaos:start(ctx)
     local run, tasks = ctx.run, {}
     for i, entry in ipairs(self.entries) do
-        sleep_until_slot(run, entry.at)
+        run:sleep_until_slot(run.s0 + entry.at)
         tasks[i] = ctx:spawn(self.make, self, run, entry)
     end
     for _, one in ipairs(tasks) do one:wait() end
     if self.final_heal then
-        sleep_until_slot(run, run.plan.window_slots - self.allowance)
+        run:sleep_until_slot(run.s0 + run.plan.window_slots - self.allowance)
         run.faults:restore_all()
     end
 end

@@ -3,18 +3,6 @@
 
 static const struct tfl_relay_policy OPEN, CUT = {.cut = true};
 
-static int setup(void **state)
-{
-    *state = relay_world();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    relay_world_end(*state);
-    return 0;
-}
-
 /* What the listener says still reaches the dialer's host, which answers that nobody is there: that answer is cut. */
 static void a_one_way_cut_hides_a_reset(void **state)
 {
@@ -115,7 +103,7 @@ static void the_end_of_a_connection_waits_its_turn(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, relay_setup, relay_teardown)
     const struct CMUnitTest tests[] = {TEST(a_one_way_cut_hides_a_reset),
         TEST(withheld_bytes_are_counted_once_and_for_all), TEST(a_dial_that_waits_at_heal_is_dropped),
         TEST(a_connection_cut_at_birth_stays_silent), TEST(the_end_of_a_connection_waits_its_turn)};

@@ -3,18 +3,6 @@
 
 static const struct tfl_relay_policy OPEN, CUT = {.cut = true};
 
-static int setup(void **state)
-{
-    *state = relay_world();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    relay_world_end(*state);
-    return 0;
-}
-
 static void passes_both_ways_and_half_closes(void **state)
 {
     struct relay_world *w = *state;
@@ -307,7 +295,7 @@ static void a_taken_port_is_named(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, relay_setup, relay_teardown)
     const struct CMUnitTest tests[] = {TEST(passes_both_ways_and_half_closes), TEST(a_reset_passes),
         TEST(nobody_listens_is_a_reset), TEST(a_cut_leaks_nothing_and_its_end_drops_all),
         TEST(a_cut_hides_the_end_of_a_connection), TEST(dials_during_a_cut_are_held_and_counted),

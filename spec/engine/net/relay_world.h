@@ -144,4 +144,17 @@ static inline void reset_now(int *fd)
     *fd = -1;
 }
 
+/* What every test of a relay begins and ends with. */
+static inline int relay_setup(void **state)
+{
+    *state = relay_world();
+    return 0;
+}
+
+static inline int relay_teardown(void **state)
+{
+    relay_world_end(*state);
+    return 0;
+}
+
 #endif
