@@ -60,11 +60,36 @@ static void arrived(struct tfl_http_op *h, const char *data, size_t n)
         stream_fail(s, &err);
 }
 
+static void open_path(struct tfl_block_stream *s, int64_t timeout_ms);
+
+static char *endless_path(const struct tfl_client *client)
+{
+    const struct tfl_dialect *d = client->dialect;
+    const char *path = client->stream_old ? d->stream_old : d->stream;
+    return path ? tfl_strdup(path) : NULL;
+}
+
+/* The other path of the endless stream, when this one is not there: asked once a stream; the next begins with what was found. */
+static bool try_other_path(struct tfl_block_stream *s, int status)
+{
+    if ((status != 404 && status != 405) || !s->endless || s->tried_both || !s->client->dialect->stream_old)
+        return false;
+    s->tried_both = true;
+    s->client->stream_old = !s->client->stream_old;
+    tfl_op_free(&s->http->op);
+    free(s->path);
+    s->path = endless_path(s->client);
+    open_path(s, -1);
+    return true;
+}
+
 static void ended(struct tfl_op *op)
 {
     struct tfl_http_op *h = TFL_CONTAINER(op, struct tfl_http_op, op);
     struct tfl_block_stream *s = op->owner;
     struct tfl_error err;
+    if (!op->failed && try_other_path(s, h->status))
+        return;
     if (op->failed) {
         err = op->err;
         tfl_op_fail(&s->op, &err);
@@ -95,6 +120,20 @@ static void on_row(void *arg, const struct tfl_block_row *row)
         s->on_row(s, row);
 }
 
+static void open_path(struct tfl_block_stream *s, int64_t timeout_ms)
+{
+    TFL_FREE char *url = tfl_sprintf("%s%s", s->client->url, s->path);
+    struct tfl_http_call call = {.who = s->client->name,
+        .url = url,
+        .timeout_ms = timeout_ms,
+        .on_data = arrived,
+        .on_headers = opened,
+        .arg = s};
+    s->http = tfl_http_start(s->client->http, &call);
+    s->http->op.owner = s;
+    s->http->op.done = ended;
+}
+
 /* path: owned by the stream from now on; NULL: the dialect has none. */
 static struct tfl_block_stream *start(struct tfl_client *client, char *path, int64_t timeout_ms)
 {
@@ -111,22 +150,14 @@ static struct tfl_block_stream *start(struct tfl_client *client, char *path, int
         stream_fail(s, &err);
         return s;
     }
-    TFL_FREE char *url = tfl_sprintf("%s%s", client->url, path);
-    struct tfl_http_call call = {.who = client->name,
-        .url = url,
-        .timeout_ms = timeout_ms,
-        .on_data = arrived,
-        .on_headers = opened,
-        .arg = s};
-    s->http = tfl_http_start(client->http, &call);
-    s->http->op.owner = s;
-    s->http->op.done = ended;
+    s->endless = timeout_ms < 0;
+    open_path(s, timeout_ms);
     return s;
 }
 
 struct tfl_block_stream *tfl_client_stream(struct tfl_client *client)
 {
-    return start(client, client->dialect->stream ? tfl_strdup(client->dialect->stream) : NULL, -1);
+    return start(client, endless_path(client), -1);
 }
 
 struct tfl_block_stream *tfl_client_range(

@@ -18,6 +18,7 @@ struct tfl_block_stream {
     struct tfl_http_op *http; /* private from here on */
     struct tfl_block_rows rows;
     bool busy, dead; /* inside the reader; freed meanwhile */
+    bool endless, tried_both;
     char *path;
 };
 

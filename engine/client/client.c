@@ -141,11 +141,22 @@ static void parse_slice(struct tfl_defer *defer)
 static void ask(
     struct tfl_client_op *o, const char *method, const void *body, size_t body_len, const char *type);
 
-/* An unknown block and an unknown path are both 404: the older way, where the dialect has it, tells them apart. */
-static bool ask_the_older_way(struct tfl_client_op *o)
+/* An unknown block and an unknown path are both 404: the older way, where the dialect has it, tells them apart. A node for
+ * which it was learned may have come back as a newer one: then it is the other way round. */
+static bool ask_the_other_way(struct tfl_client_op *o)
 {
     char hex[TFL_HASH_HEX], id[TFL_HASH_HEX + 2];
-    if (o->question != TFL_ASK_BLOCK || o->status != 404 || o->posted || !o->client->dialect->block_post)
+    if (o->question != TFL_ASK_BLOCK || (o->status != 404 && o->status != 405) ||
+        !o->client->dialect->block_post)
+        return false;
+    if (o->posted && o->client->block_by_post) {
+        o->client->block_by_post = o->posted = false;
+        free(o->path);
+        o->path = tfl_sprintf("%s%s", o->client->dialect->block, tfl_hash_hex(hex, &o->asked));
+        ask(o, "GET", NULL, 0, NULL);
+        return true;
+    }
+    if (o->posted)
         return false;
     snprintf(id, sizeof id, "\"%s\"", tfl_hash_hex(hex, &o->asked));
     o->posted = true;
@@ -178,11 +189,8 @@ static int check_status(struct tfl_client_op *o, struct tfl_error *err)
     }
     if (o->question == TFL_ASK_BLOCK && o->status == 404)
         return tfl_fail(err, TFL_E_NOT_FOUND, "there is no such block");
-    for (size_t i = 0; i < o->body.len; i++)
-        if ((unsigned char)o->body.data[i] < 32)
-            o->body.data[i] = ' ';
-    return tfl_fail(
-        err, code, "status %d, expected 200: %.200s", o->status, o->body.len ? o->body.data : "(no text)");
+    TFL_FREE char *words = tfl_reply_words(o->body.data, o->body.len);
+    return tfl_fail(err, code, "status %d, expected 200: %s", o->status, words);
 }
 
 static void answered(struct tfl_op *op)
@@ -204,7 +212,7 @@ static void answered(struct tfl_op *op)
     /* no page of late slots: the node does not count them */
     bool no_page = o->question == TFL_ASK_SLOTS && (o->status == 404 || o->status == 405);
     bool as_it_is = o->question == TFL_ASK_RAW || no_page;
-    if (!as_it_is && ask_the_older_way(o))
+    if (!as_it_is && ask_the_other_way(o))
         return;
     if (!as_it_is && check_status(o, &err)) {
         end(o, -1, &err);
@@ -319,7 +327,7 @@ struct tfl_client_op *tfl_client_block(
     struct tfl_client_op *o = new_op(client, TFL_ASK_BLOCK, path, timeout_ms);
     o->asked = *id;
     o->status = 404;
-    if (!client->block_by_post || !ask_the_older_way(o))
+    if (!client->block_by_post || !ask_the_other_way(o))
         ask(o, "GET", NULL, 0, NULL);
     return o;
 }

@@ -13,7 +13,7 @@ struct tfl_client {
     char *name; /* of the node */
     char *url;  /* "http://127.0.0.1:20031", no slash at the end */
     const struct tfl_dialect *dialect;
-    bool block_by_post; /* learned: this node knows only the older way */
+    bool block_by_post, stream_old; /* learned: this node knows only the older way */
     int refs;
 };
 

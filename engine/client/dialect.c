@@ -23,6 +23,7 @@ static const struct tfl_dialect dialects[] = {
         .blocks = "/cryptarchia/blocks",
         .range = "/cryptarchia/blocks_range",
         .stream = "/cryptarchia/events/blocks/stream",
+        .stream_old = "/cryptarchia/blocks/stream",
         .submit = "/mempool/add/tx",
         .mempool = "/mempool/view"},
 };

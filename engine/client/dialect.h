@@ -13,6 +13,7 @@ struct tfl_dialect {
     const char *blocks;     /* final blocks of a range of slots, one JSON list */
     const char *range;      /* any blocks of a range of slots, as rows */
     const char *stream;     /* rows as they come */
+    const char *stream_old; /* the same, bare blocks: asked when the newer one is not there */
     const char *late_slots;
     const char *submit;  /* POST of one transaction */
     const char *mempool; /* hashes of the transactions that wait */

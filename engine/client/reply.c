@@ -1,12 +1,13 @@
 #include "client/reply.h"
 
 #include "base/buf.h"
+#include "client/json_in.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LIST = 1000000 };
+enum { MAX_LIST = 1000000, MAX_WORDS = 200, MAX_ERROR = 16 * 1024 };
 
 /* field: the full name for messages; json: the value or NULL. */
 static int wrong(const char *field, const char *expected, struct json_object *json, struct tfl_error *err)
@@ -49,6 +50,27 @@ static int get_array(struct json_object *json, const char *field, size_t *n, str
         return tfl_fail(err, TFL_E_TOO_LARGE, "field %s: a list of %zu entries, at most %d are read", field,
             *n, MAX_LIST);
     return 0;
+}
+
+char *tfl_reply_words(const char *body, size_t n)
+{
+    struct tfl_json_in in;
+    struct json_object *json = NULL, *message;
+    char *words;
+    tfl_json_in_init(&in, TFL_JSON_VALUES);
+    bool is_json = n > 0 && n <= MAX_ERROR && body[0] == '{' && !tfl_json_in_push(&in, body, n, NULL) &&
+                   !tfl_json_in_end(&in, &json, NULL);
+    message = is_json ? member(json, "message") : NULL;
+    if (json_object_is_type(message, json_type_string))
+        words = tfl_sprintf("%.*s", MAX_WORDS, json_object_get_string(message));
+    else
+        words = n ? tfl_sprintf("%.*s", (int)(n < MAX_WORDS ? n : MAX_WORDS), body) : tfl_strdup("(no text)");
+    for (char *c = words; *c; c++)
+        if ((unsigned char)*c < 32)
+            *c = ' ';
+    json_object_put(json);
+    tfl_json_in_done(&in);
+    return words;
 }
 
 /* state, mode or mode.Started: newest first. */

@@ -16,6 +16,10 @@ struct tfl_node_info {
     bool has_genesis, has_lib_slot, online;
     char state[32]; /* the node's word for it: Online, Bootstrapping, AwaitingStart… */
 };
+/* The words of an answer that is no success, for messages: the message of {"code":404,"message":"…"}, else the body as it is
+ * ("(no text)" when there is none), at most 200 bytes; control characters are spaces. Owned by the caller. */
+char *tfl_reply_words(const char *body, size_t n);
+
 /* All known shapes: fields under cryptarchia_info or at the root; state, mode or mode.Started. */
 int tfl_reply_info(struct json_object *json, struct tfl_node_info *info, struct tfl_error *err);
 

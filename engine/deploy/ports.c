@@ -16,9 +16,11 @@
 enum { N_BLOCKS = (TFL_PORTS_END - TFL_PORTS_FIRST) / TFL_PORTS_BLOCK };
 
 struct block {
-    int lock;                  /* −1: not ours */
-    int held[TFL_PORTS_BLOCK]; /* bound sockets of ports taken, −1 */
-    int next;                  /* the first port not yet looked at */
+    int lock; /* −1: not ours */
+    struct held {
+        int tcp, udp; /* bound sockets of a port taken, −1 */
+    } held[TFL_PORTS_BLOCK];
+    int next; /* the first port not yet looked at */
 };
 
 struct tfl_ports {
@@ -62,6 +64,15 @@ struct tfl_ports *tfl_ports_new(void)
     return ports;
 }
 
+static void let_go(struct held *held)
+{
+    if (held->tcp >= 0)
+        close(held->tcp);
+    if (held->udp >= 0)
+        close(held->udp);
+    *held = (struct held){-1, -1};
+}
+
 static char *lock_path(const struct tfl_ports *ports, int i)
 {
     return tfl_sprintf("%s/ports-%d.lock", ports->folder, TFL_PORTS_FIRST + i * TFL_PORTS_BLOCK);
@@ -74,8 +85,7 @@ static void give_back(struct tfl_ports *ports, int i)
         return;
     TFL_FREE char *path = lock_path(ports, i);
     for (int k = 0; k < TFL_PORTS_BLOCK; k++)
-        if (block->held[k] >= 0)
-            close(block->held[k]);
+        let_go(&block->held[k]);
     tfl_lockfile_release(path, block->lock);
     block->lock = -1;
 }
@@ -105,13 +115,17 @@ static int bind_port(uint16_t port, int type)
     return fd;
 }
 
-static int hold_port(uint16_t port)
+/* Both or none; errno says why none. */
+static bool hold_port(uint16_t port, struct held *held)
 {
-    int udp = bind_port(port, SOCK_DGRAM);
-    if (udp < 0)
-        return -1;
-    close(udp);
-    return bind_port(port, SOCK_STREAM);
+    held->udp = bind_port(port, SOCK_DGRAM);
+    held->tcp = held->udp >= 0 ? bind_port(port, SOCK_STREAM) : -1;
+    if (held->tcp >= 0)
+        return true;
+    int errnum = errno;
+    let_go(held);
+    errno = errnum;
+    return false;
 }
 
 /* Takes ports of one block, locked already; returns how many. */
@@ -121,8 +135,7 @@ static size_t take_from(struct tfl_ports *ports, int i, size_t n, uint16_t *out)
     size_t got = 0;
     for (; got < n && block->next < TFL_PORTS_BLOCK; block->next++) {
         uint16_t port = (uint16_t)(TFL_PORTS_FIRST + i * TFL_PORTS_BLOCK + block->next);
-        block->held[block->next] = hold_port(port);
-        if (block->held[block->next] >= 0)
+        if (hold_port(port, &block->held[block->next]))
             out[got++] = port;
         else if (errno == EMFILE || errno == ENFILE)
             break;
@@ -139,7 +152,7 @@ static int lock_block(struct tfl_ports *ports, int i, struct tfl_error *err)
         return -1;
     block->next = 0;
     for (int k = 0; k < TFL_PORTS_BLOCK; k++)
-        block->held[k] = -1;
+        block->held[k] = (struct held){-1, -1};
     return 0;
 }
 
@@ -155,7 +168,7 @@ static int too_few(
     return tfl_fail(err, TFL_E_NO_PORTS,
         "only %zu of %zu ports between %d and %d are free: use fewer nodes, end other runs (`tfl clean` ends "
         "dead ones), or "
-        "see who listens with `ss -ltnp`; locks are in %s",
+        "see who listens with `ss -ltunp`; locks are in %s",
         got, n, TFL_PORTS_FIRST + ports->from * TFL_PORTS_BLOCK,
         TFL_PORTS_FIRST + ports->to * TFL_PORTS_BLOCK - 1, ports->folder);
 }
@@ -196,9 +209,6 @@ void tfl_ports_unbind(struct tfl_ports *ports, uint16_t port)
     if (port < TFL_PORTS_FIRST || port >= TFL_PORTS_END)
         return;
     struct block *block = &ports->blocks[(port - TFL_PORTS_FIRST) / TFL_PORTS_BLOCK];
-    int *held = &block->held[(port - TFL_PORTS_FIRST) % TFL_PORTS_BLOCK];
-    if (block->lock < 0 || *held < 0)
-        return;
-    close(*held);
-    *held = -1;
+    if (block->lock >= 0)
+        let_go(&block->held[(port - TFL_PORTS_FIRST) % TFL_PORTS_BLOCK]);
 }

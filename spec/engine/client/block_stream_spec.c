@@ -93,6 +93,51 @@ static void says_why_a_stream_ended(void **state)
     stream_fails(w, TFL_E_HTTP_STATUS, "status 500");
 }
 
+static void only_old(struct fake_conn *c, const char *method, const char *path, const char *body)
+{
+    if (strcmp(path, "/cryptarchia/blocks/stream") == 0)
+        rows(c, method, path, body);
+    else
+        fake_reply(c, 404, "text/plain", "");
+}
+
+static void only_new(struct fake_conn *c, const char *method, const char *path, const char *body)
+{
+    if (strcmp(path, "/cryptarchia/events/blocks/stream") == 0)
+        rows(c, method, path, body);
+    else
+        fake_reply(c, 404, "text/plain", "");
+}
+
+static void streams_from(struct world *w, const char *path, int requests)
+{
+    int before = w->server->n_requests;
+    struct tfl_block_stream *s = tfl_client_stream(w->client);
+    watch(w, s);
+    assert_true(fake_run(w->loop, &w->over, 5000));
+    assert_false(s->op.failed);
+    assert_int_equal(w->rows, 3);
+    assert_int_equal(w->opened, 1);
+    assert_string_equal(w->path, path);
+    assert_int_equal(w->server->n_requests - before, requests);
+    tfl_op_free(&s->op);
+}
+
+static void finds_the_path_that_a_node_has(void **state)
+{
+    struct world *w = *state;
+    serve(w, "logos", only_old);
+    for (unsigned n = 1; n <= 3; n++)
+        fake_define(n, n - 1, n);
+    streams_from(w, "/cryptarchia/blocks/stream", 2);
+    streams_from(w, "/cryptarchia/blocks/stream", 1); /* learned */
+    w->server->handler = only_new;                    /* it comes back as a newer one */
+    streams_from(w, "/cryptarchia/events/blocks/stream", 2);
+    streams_from(w, "/cryptarchia/events/blocks/stream", 1);
+    w->status = 404;
+    stream_fails(w, TFL_E_UNSUPPORTED, "no such stream");
+}
+
 static void free_in_row(struct tfl_block_stream *s, const struct tfl_block_row *row)
 {
     struct world *w = s->arg;
@@ -129,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SPEC(streams_rows),
         SPEC(says_why_a_stream_ended),
+        SPEC(finds_the_path_that_a_node_has),
         SPEC(a_stream_may_be_freed_inside_its_callbacks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,13 @@ static void names_what_is_wrong(void **state)
     w->status = 500;
     w->reply = "Item\nbroken";
     fails(w, tfl_client_info(w->client, 0), TFL_E_HTTP_STATUS, "status 500, expected 200: Item broken");
+    w->reply = "{\"code\":500,\"message\":\"to is\\nnot an ancestor\"}"; /* newer nodes */
+    fails(w, tfl_client_headers(w->client, &id, NULL, 0), TFL_E_HTTP_STATUS,
+        "status 500, expected 200: to is not an ancestor");
+    w->reply = "{\"code\":500}";
+    fails(w, tfl_client_info(w->client, 0), TFL_E_HTTP_STATUS, "status 500, expected 200: {\"code\":500}");
+    w->reply = "";
+    fails(w, tfl_client_info(w->client, 0), TFL_E_HTTP_STATUS, "status 500, expected 200: (no text)");
     w->status = 404;
     fails(w, tfl_client_block(w->client, &id, 0), TFL_E_NOT_FOUND, "there is no such block");
     tfl_io_stop(w->loop, &w->server->io);
@@ -120,6 +127,16 @@ static void old(struct fake_conn *c, const char *method, const char *path, const
     fake_json(c, w->status == 200 ? b.data : "null");
 }
 
+static void newer(struct fake_conn *c, const char *method, const char *path, const char *body)
+{
+    struct world *w = c->server->arg;
+    (void)path, (void)body;
+    if (strcmp(method, "GET") != 0)
+        fake_reply(c, 404, "text/plain", "");
+    else
+        fake_json(c, w->reply);
+}
+
 static void asks_old_nodes_the_old_way(void **state)
 {
     struct world *w = *state;
@@ -137,6 +154,15 @@ static void asks_old_nodes_the_old_way(void **state)
     }
     w->status = 0;
     fails(w, tfl_client_block(w->client, &id, 0), TFL_E_NOT_FOUND, "no such block");
+    TFL_BUF b = {0};
+    tfl_buf_addf(&b, "{\"header\":{\"id\":\"%s\",\"parent_block\":\"%s\",\"slot\":9},\"transactions\":[]}",
+        fake_hex(5), fake_hex(4));
+    w->reply = b.data; /* it comes back as a newer one */
+    w->server->handler = newer;
+    finish(w, tfl_client_block(w->client, &id, 0));
+    assert_false(w->op->op.failed);
+    assert_int_equal(w->op->block.slot, 9);
+    assert_false(w->client->block_by_post);
 }
 
 static void gives_raw_answers(void **state)

@@ -43,15 +43,18 @@ static void gives_ports_that_only_their_owner_can_bind(void **state)
     take(ports, 30, p + 70);
     for (int i = 0; i < 100; i++) {
         assert_in_range(p[i], TFL_PORTS_FIRST, TFL_PORTS_END - 1);
-        assert_int_equal(listen_on(p[i], SOCK_STREAM), -1); /* kept until the start */
+        assert_int_equal(listen_on(p[i], SOCK_STREAM), -1); /* kept until the start, */
+        assert_int_equal(listen_on(p[i], SOCK_DGRAM), -1);  /* for QUIC too */
         for (int k = 0; k < i; k++)
             assert_int_not_equal(p[i], p[k]);
     }
     tfl_ports_unbind(ports, p[3]);
-    int fd = listen_on(p[3], SOCK_STREAM);
-    assert_true(fd >= 0);
+    int fd = listen_on(p[3], SOCK_STREAM), udp = listen_on(p[3], SOCK_DGRAM);
+    assert_true(fd >= 0 && udp >= 0);
     close(fd);
-    tfl_ports_unbind(ports, 80); /* not ours: nothing */
+    close(udp);
+    tfl_ports_unbind(ports, p[3]); /* again: nothing */
+    tfl_ports_unbind(ports, 80);   /* not ours: nothing */
     tfl_ports_free(ports);
     assert_int_not_equal(access(world_path(w, "run/tfl"), F_OK), 0); /* no lock is left */
     fd = listen_on(p[99], SOCK_STREAM);
