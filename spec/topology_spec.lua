@@ -174,7 +174,9 @@ describe("a wish that cannot be", function()
             { "t:nodes(3)", "CONSENSUS_ACTIVE_SLOT_COEFF=\"x\"", env = '{CONSENSUS_ACTIVE_SLOT_COEFF = "x"}' },
             { "t:nodes(3)", "CONSENSUS_ACTIVE_SLOT_COEFF: 2 is no chance", env = '{CONSENSUS_ACTIVE_SLOT_COEFF = "2"}' },
             { "t:nodes(3):netwrk_star()", 'no method "netwrk_star"; did you mean "network_star"?' },
-            { 't:kind("refrence")', 'no kind "refrence"; did you mean "reference"?', options = '{kinds = {"reference"}}' },
+            { 't:kind("refrence")', 'no kind "refrence"; did you mean "reference"?' },
+            { 't:nodes(2):node(2):kind("reference")', "node%(2%): the cluster has the nodes 0 to 1" },
+            { "t:node(0):kind(7)", "kind%(7%): expected the name of a kind" },
             { "t.slots = 3", 'no field "slots"' },
         }
         local asked = {}
@@ -203,7 +205,7 @@ describe("the reference kind", function()
         local made = reference.spec({
             index = 1, name = "node-1", degree = node.degree, dirs = { data = "/tmp/x/data" },
             ports = { http = 20001, p2p = 20002 }, peers = { { port = 20000 }, { host = "node-2", port = 3000 } },
-            keys = { node_key = node.node_key, leader_key = node.leader_key }, program = "/opt/tfl-node",
+            keys = { node_key = node.node_key, leader_key = node.leader_key }, settings = { program = "/opt/tfl-node" },
         }, {
             chain_id = "demo-42", genesis_time_ms = 1700000000123, nonce = plan:nonce(), slot_ms = plan:slot_ms(),
             security_param = plan:security_param(), active_slot_ratio = plan:active_slot_ratio(), stakes = stakes,

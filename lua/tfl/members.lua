@@ -50,7 +50,7 @@ function Members:add_node(name)
     end
     local index = #self.nodes
     local made = topology.build { n = index + 1, shape = "chain", seed = self.plan.seed }.nodes[index + 1]
-    made.name, made.stake, made.late = name, 0, true
+    made.name, made.stake, made.late, made.kind = name, 0, true, self.plan.kind
     self.deployer:add_nodes { made }
     self.nodes[index + 1], self.stakes[name] = made, 0
     made.planned, made.planned_degree = { 0 }, 1

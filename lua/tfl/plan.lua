@@ -86,13 +86,14 @@ function M.build(scenario, options)
     local window = stated or hand and { seconds = HAND_SECONDS } or { slots = DEFAULT_SLOTS }
     rawset(scenario.topology, "_unconnected", hand and true or nil)
     local shape = topology.plan(scenario.topology, {
-        seed = seed, window = window, nodes = options.nodes, kinds = kinds.names(), chaos = scenario.chaos or nil,
+        seed = seed, window = window, nodes = options.nodes, chaos = scenario.chaos or nil,
+        kind = function(k) return kinds.resolve(k, scenario.context) end,
         hop_ms = backend.hop_ms + (scenario.chaos and scenario.chaos:latency_ms() or 0),
     })
     local plan = {
         name = scenario.name, file = options.file, backend = backend, deployer = backend.name, seed = seed,
         params = options.params or {}, out = options.out, topology = shape, nodes = shape:nodes(),
-        kind = kinds.get(shape:kind()), slot_ms = shape:slot_ms(), slot_seconds = shape:slot_duration(),
+        kind = shape:kind(), slot_ms = shape:slot_ms(), slot_seconds = shape:slot_duration(),
         f = shape:active_slot_coeff(), f_ratio = shape:active_slot_ratio(), delta = shape:delta(),
         security_param = shape:security_param(), window_slots = shape:window_slots(), nonce = shape:nonce(),
         expectations = scenario.expectations, workloads = scenario.workloads, duration_stated = stated and not hand and true or false,

@@ -4,9 +4,9 @@ local Plan = require("tfl.topology.plan")
 local bounds = require("tfl.verdict.bounds")
 local duration = require("tfl.duration")
 local errors = require("tfl.errors")
+local kinds = require("tfl.kinds")
 local links = require("tfl.links")
 local new_builder = require("tfl.topology.builder")
-local suggest = require("tfl.suggest")
 
 local topology = { new = new_builder }
 
@@ -136,6 +136,21 @@ local function add_late(self, graph, seed, core)
     end
 end
 
+--- Each node's kind. One that has no chain has no part in the lottery.
+local function add_kinds(self, plan, resolve)
+    local nodes = plan._graph.nodes
+    plan._kind = resolve(self._kind)
+    for index in pairs(self._kinds or {}) do
+        if index >= #nodes then
+            errors.usage("node(%d): the cluster has the nodes 0 to %d", index, #nodes - 1)
+        end
+    end
+    for i, node in ipairs(nodes) do
+        node.kind = self._kinds and self._kinds[i - 1] and resolve(self._kinds[i - 1]) or plan._kind
+        node.stake = node.kind.dialect and node.stake or 0
+    end
+end
+
 local function stakers(graph)
     local count = 0
     for _, node in ipairs(graph.nodes) do
@@ -166,7 +181,7 @@ end
 ---@field slot_duration? tfl.Duration
 ---@field active_slot_coeff? number
 ---@field hop_ms? number the deployer's worst delay of one hop
----@field kinds? string[] names of the kinds there are
+---@field kind? fun(k: any): table the kind that a script's word means; raises usage
 ---@field chaos? table the chaos of the scenario, whose partitions k must bear
 ---@field getenv? fun(name:string):string|nil os.getenv
 
@@ -180,16 +195,7 @@ function topology.plan(self, o)
     if not math.tointeger(n) or n < 1 then
         errors.bad_config("a cluster of %s nodes; it needs at least 1: t:nodes(3) in the scenario, or -n 3", n)
     end
-    if o.kinds and type(self._kind) == "string" then
-        local known = false
-        for _, name in ipairs(o.kinds) do
-            known = known or name == self._kind
-        end
-        if not known then
-            errors.usage("kind: there is no kind %s%s", errors.show(self._kind), suggest.hint(self._kind, o.kinds))
-        end
-    end
-    local plan = setmetatable({ _shape = self._shape, _k = self._k, _kind = self._kind, _seed = o.seed }, Plan)
+    local plan = setmetatable({ _shape = self._shape, _k = self._k, _seed = o.seed }, Plan)
     plan._slot_ms = slot_ms(self, o, getenv)
     plan._ratio = topology.ratio(coeff(self, o, getenv))
     local f = plan:active_slot_coeff()
@@ -197,6 +203,7 @@ function topology.plan(self, o)
     if (self._late or 0) > 0 then
         add_late(self, plan._graph, o.seed, require("tfl.core.topology"))
     end
+    add_kinds(self, plan, o.kind or kinds.resolve)
     if f >= 1 and stakers(plan._graph) > 1 then
         errors.bad_config("active_slot_coeff(1) with %d stakers: all of them would lead in every slot; use 0.9 or "
             .. "less, or one node", stakers(plan._graph))

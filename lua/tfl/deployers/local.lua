@@ -4,11 +4,14 @@ local core = require "tfl.core.local"
 local client = require "tfl.core.client"
 local errors = require "tfl.errors"
 local links = require "tfl.core.links"
+local node_specs = require "tfl.node_specs"
 local proc = require "tfl.core.proc"
 local sys = require "tfl.core.sys"
 
 local Local = {}
 Local.__index = Local
+
+local HOST = "127.0.0.1"
 
 local M = {
     name = "local",
@@ -25,8 +28,43 @@ local M = {
 function M.new(options)
     return setmetatable({
         core = core.new { run_id = options.run_id, dir = options.dir }, dir = options.dir, specs = {}, addresses = {},
-        names = {}, own = {}, relays = {},
+        nodes = {}, relays = {},
     }, Local)
+end
+
+--- Where a node lives.
+---@return tfl.Site
+local function site(self, node)
+    local folder = string.format("%s/nodes/%s", self.dir, node.name)
+    return {
+        host = HOST, ports = self.addresses[node.index], cwd = folder,
+        dirs = { run = folder, data = folder .. "/data", log = self.dir .. "/logs" },
+        log = string.format("%s/logs/logos-blockchain-node-%d.log", self.dir, node.index),
+    }
+end
+
+--- The port at which a node listens for others.
+local function own_port(self, index)
+    local node = self.nodes[index + 1]
+    return self.addresses[index][node.kind.peer_port or "p2p"]
+end
+
+--- The port at which one node finds another: of the relay between them when links can be faulty.
+---@param from string
+---@param index integer of the other
+---@return {host: string, port: integer}
+local function peer_at(self, from, index)
+    local port = own_port(self, index)
+    if not self.links or not port then return { host = HOST, port = port } end
+    local name = self.nodes[index + 1].name
+    local key = from .. "/" .. name
+    if not self.relays[key] then
+        local listen = self.core:reserve(1)[1]
+        self.core:unbind(listen)
+        self.links:edge { from = from, to = name, listen = listen, target = port }
+        self.relays[key] = listen
+    end
+    return { host = HOST, port = self.relays[key] }
 end
 
 function Local:genesis_delay_ms(n) return M.genesis_delay_ms(n) end
@@ -36,46 +74,38 @@ function Local:capabilities() return M.capabilities end
 function Local:prepare(plan)
     self.plan = plan
     if plan.links then self.links = links.new { seed = plan.seed } end
+    self.kinds = node_specs.new {
+        plan = plan, nodes = function() return self.nodes end, site = function(node) return site(self, node) end,
+        reach = function(from, index) return peer_at(self, from, index) end,
+        advertised = function(node) return { host = HOST, port = own_port(self, node.index) } end,
+    }
     self:add_nodes(plan.nodes)
 end
 
 --- The same for nodes that come later.
 function Local:add_nodes(nodes)
-    local ports = self.core:reserve(2 * #nodes)
-    for i, node in ipairs(nodes) do
-        self.addresses[node.index], self.names[node.index] = { http = ports[2 * i - 1], p2p = ports[2 * i] }, node.name
+    local n = 0
+    for _, node in ipairs(nodes) do n = n + #node_specs.ports(node.kind) end
+    local ports = self.core:reserve(n)
+    for i = #nodes, 1, -1 do
+        local node, own = nodes[i], {}
+        for _, name in ipairs(node_specs.ports(node.kind)) do own[name] = table.remove(ports) end
+        self.addresses[node.index] = own
     end
-end
-
---- The port at which one node finds another: of the relay between them when links can be faulty.
----@param from string
----@param index integer of the other
----@return integer
-local function peer_port(self, from, index)
-    local to = self.addresses[index]
-    if not self.links then return to.p2p end
-    local name = self.names[index]
-    local key = from .. "/" .. name
-    if not self.relays[key] then
-        local port = self.core:reserve(1)[1]
-        self.core:unbind(port)
-        self.links:edge { from = from, to = name, listen = port, target = to.p2p }
-        self.relays[key] = port
-    end
-    return self.relays[key]
+    table.move(nodes, 1, #nodes, #self.nodes + 1, self.nodes)
 end
 
 --- What the node `from` dials to reach the node of that index.
 ---@return string address "/ip4/127.0.0.1/tcp/20040"
-function Local:peer_address(from, index) return "/ip4/127.0.0.1/tcp/" .. peer_port(self, from, index) end
+function Local:peer_address(from, index) return "/ip4/127.0.0.1/tcp/" .. peer_at(self, from, index).port end
 
 --- Is it an address of that node: its own, or that of a relay to it?
 ---@param index integer
 ---@param address string
 function Local:is_at(index, address)
     local port = math.tointeger(tonumber(address:match "/tcp/(%d+)"))
-    local found = port == self.addresses[index].p2p
-    for key, relay in pairs(self.relays) do found = found or relay == port and key:match "/(.*)$" == self.names[index] end
+    local found, name = port == own_port(self, index), self.nodes[index + 1].name
+    for key, relay in pairs(self.relays) do found = found or relay == port and key:match "/(.*)$" == name end
     return port ~= nil and found
 end
 
@@ -84,49 +114,12 @@ function Local:link_fault(spec) return self.links:fault(spec) end
 function Local:link_heal(id) return self.links:heal(id) end
 function Local:link_counts(id) return self.links:counts(id) end
 
---- What the kind is told of one node.
-local function kind_node(self, node)
-    local peers, own = {}, self.own[node.name] or {}
-    for i, index in ipairs(node.dials) do peers[i] = { port = peer_port(self, node.name, index) } end
-    local folder = string.format("%s/nodes/%s", self.dir, node.name)
-    return {
-        index = node.index, name = node.name, degree = node.degree, leads = node.stake > 0, peers = peers,
-        ports = self.addresses[node.index],
-        dirs = { run = folder, data = folder .. "/data", log = self.dir .. "/logs" },
-        keys = { node_key = node.node_key, leader_key = node.leader_key }, args = own.args, config = own.config,
-    }
-end
-
-local function cluster(self)
-    if not self.cluster then
-        local plan = self.plan
-        self.cluster = plan.kind.deployment {
-            chain_id = plan.chain_id, genesis_time_ms = plan.genesis_time_ms, nonce = plan.nonce, slot_ms = plan.slot_ms,
-            security_param = plan.security_param, active_slot_ratio = plan.f_ratio, stakes = plan.stakes,
-            notes = plan.notes,
-        }
-    end
-    return self.cluster
-end
-
---- Options of a start or restart stay the node's own until others are given: args, config.
-local function keep_options(self, node, options)
-    local own = self.own[node.name] or {}
-    self.own[node.name] = own
-    for _, name in ipairs { "args", "config" } do
-        if options[name] ~= nil then own[name] = options[name] end
-    end
-end
-
---- Starts a node: asks the kind how, then the C deployer. Raises spawn, wrong_state.
+--- Starts a node: asks the kind how, then the C deployer. Raises spawn, wrong_state, and what the kind raises.
 ---@param node table
 ---@param options? {args: string[], config: table|function}
 function Local:start(node, options)
-    keep_options(self, node, options or {})
-    local about = kind_node(self, node)
-    local spec = self.plan.kind.spec(about, cluster(self))
-    spec.name, spec.cwd = node.name, about.dirs.run
-    spec.log = string.format("%s/logs/logos-blockchain-node-%d.log", self.dir, node.index)
+    self.kinds:keep(node, options or {})
+    local spec = self.kinds:make(node)
     self.core:add(spec)
     self.specs[node.name] = spec
     self.core:start(node.name)
@@ -159,7 +152,7 @@ function Local:state(name) return self.specs[name] and self.core:state(name) or 
 
 function Local:client(node)
     return client.new {
-        name = node.name, url = "http://127.0.0.1:" .. self.addresses[node.index].http, dialect = self.plan.kind.dialect,
+        name = node.name, url = "http://127.0.0.1:" .. self.addresses[node.index].http, dialect = node.kind.dialect,
     }
 end
 
@@ -187,7 +180,7 @@ function Local:cleanup()
 end
 
 --- Where a node's chain lies.
-function Local:data_dir(node) return kind_node(self, node).dirs.data end
+function Local:data_dir(node) return site(self, node).dirs.data end
 
 --- What `tfl doctor` says of this host: rows of {name, ok, message}.
 function M.doctor()

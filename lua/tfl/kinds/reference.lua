@@ -11,11 +11,12 @@ local reference = { name = "reference", dialect = "reference" }
 ---@field dirs {run:string, data:string, log:string} the working folder, the folder of the chain, the folder of logs
 ---@field ports {http:integer, p2p:integer} reserved by the deployer
 ---@field host? string the address the node listens at (127.0.0.1)
----@field peers {host?:string, port:integer}[] whom this node dials
+---@field peers {name:string, index:integer, host?:string, port:integer}[] whom this node dials
 ---@field keys {node_key:string, leader_key:string} hex seeds
 ---@field leads? boolean false: it has no leader key in its file
 ---@field level? string ERROR, WARN, INFO, DEBUG or TRACE
 ---@field program? string path of tfl-node
+---@field settings table what tfl.kind{base = …} sets
 ---@field args? string[] more arguments
 ---@field config? table|fun(config:table):table|nil merged into user.yaml, or changes it
 
@@ -29,6 +30,11 @@ local reference = { name = "reference", dialect = "reference" }
 ---@field active_slot_ratio {numerator:integer, denominator:integer}
 ---@field stakes {key:string, stake:integer}[]
 ---@field notes? {value:integer, pk:string}[] the first notes of the ledger
+---@field name string of the scenario
+---@field run_id string
+---@field seed integer
+---@field nodes {name:string, index:integer, ports:table<string, integer>, stake:integer, host:string, port:integer}[] all nodes; host and
+--- port: where the others find it, when it has one address for all
 
 --- Durations of the node's files: seconds, a dot, nine digits of nanoseconds (the real node reads '1.5' as 1 s and 5 ns).
 ---@param ms integer
@@ -159,7 +165,7 @@ function reference.spec(node, cluster)
             errors.bad_config("%s: %s must be 64 hex digits", node.name, key)
         end
     end
-    local argv = { node.program or reference.program(), "user.yaml", "--deployment", "deployment.yaml" }
+    local argv = { node.settings.program or reference.program(), "user.yaml", "--deployment", "deployment.yaml" }
     table.move(node.args or {}, 1, #(node.args or {}), #argv + 1, argv)
     return {
         argv = argv,

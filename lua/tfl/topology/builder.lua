@@ -22,6 +22,13 @@ local function whole(value, what)
     return n
 end
 
+local function kind_of(k)
+    if type(k) ~= "string" and type(k) ~= "table" then
+        errors.usage("kind(%s): expected the name of a kind or what tfl.kind returned", errors.show(k))
+    end
+    return k
+end
+
 --- Number of nodes; -n and LOGOS_BLOCKCHAIN_DEMO_NODES win over it.
 ---@param n integer
 ---@return tfl.TopologyBuilder
@@ -108,11 +115,25 @@ end
 ---@param k string|table
 ---@return tfl.TopologyBuilder
 function Builder:kind(k)
-    if type(k) ~= "string" and type(k) ~= "table" then
-        errors.usage("kind(%s): expected the name of a kind or what tfl.kind returned", errors.show(k))
-    end
-    self._kind = k
+    self._kind = kind_of(k)
     return self
+end
+
+--- One node by its index, to say its kind: t:node(2):kind("other"). It goes on with the topology.
+---@param index integer from 0
+---@return {kind: fun(self: table, k: string|table): tfl.TopologyBuilder}
+function Builder:node(index)
+    local i = whole(index, "node")
+    if i < 0 then
+        errors.usage("node(%d): nodes are counted from 0", i)
+    end
+    return {
+        kind = function(_, k)
+            self._kinds = self._kinds or {}
+            self._kinds[i] = kind_of(k)
+            return self
+        end,
+    }
 end
 
 --- Length of a slot, 50 ms to 1 h, whole milliseconds (default 200 ms; CONSENSUS_SLOT_TIME wins over it).

@@ -54,7 +54,8 @@ function Plan:seed()
     return self._seed
 end
 
----@return string|table
+--- The kind of the nodes for which none is said.
+---@return table
 function Plan:kind()
     return self._kind
 end
@@ -145,13 +146,14 @@ function Plan:data()
             dials = node.dials,
             degree = node.degree,
             late = node.late,
+            kind = node.kind ~= self._kind and node.kind.name or nil,
         }
     end
     return {
         shape = self._shape,
         k_regular = self._shape == "k_regular" and self._k or nil,
         seed = self._seed,
-        kind = type(self._kind) == "string" and self._kind or self._kind.name,
+        kind = self._kind.name,
         slot_duration_ms = self._slot_ms,
         active_slot_coeff = self:active_slot_coeff(),
         security_param = self._security,

@@ -1,0 +1,102 @@
+--- From a plan's nodes to node_specs: what kinds are told of a node, and what they make of it. The part of starting a node that
+--- all deployers share; where a node is to live (addresses, folders), the deployer says.
+local errors = require "tfl.errors"
+
+local Specs = {}
+Specs.__index = Specs
+
+local M = {}
+
+--- Where a deployer puts a node.
+---@class tfl.Site
+---@field host string the address it binds
+---@field ports table<string, integer> by the names of its kind
+---@field dirs {run:string, data:string, log:string} as the node sees them
+---@field cwd string absolute: where its files are written
+---@field log string absolute: where its output goes
+
+--- A deployer's side.
+---@class tfl.Sites
+---@field plan table
+---@field nodes fun(): table[] all nodes of the run so far
+---@field site fun(node: table): tfl.Site
+---@field reach fun(from: string, index: integer): {host: string, port: integer}|nil what the node `from` dials to reach another
+---@field advertised fun(node: table): {host: string, port: integer}|nil where everybody finds a node that has one address for all
+
+---@param sites tfl.Sites
+function M.new(sites) return setmetatable({ sites = sites, own = {}, clusters = {} }, Specs) end
+
+--- Options of a start or restart stay the node's own until others are given: args, config.
+---@param node table
+---@param options {args: string[]|nil, config: table|function|nil}
+function Specs:keep(node, options)
+    local own = self.own[node.name] or {}
+    self.own[node.name] = own
+    for _, name in ipairs { "args", "config" } do
+        if options[name] ~= nil then own[name] = options[name] end
+    end
+end
+
+--- What a kind is told of one node.
+---@param node table
+---@return tfl.KindNode
+function Specs:about(node)
+    local sites, own = self.sites, self.own[node.name] or {}
+    local site, peers = sites.site(node), {}
+    local by_index = {}
+    for _, other in ipairs(sites.nodes()) do by_index[other.index] = other.name end
+    for i, index in ipairs(node.dials) do
+        local at = sites.reach(node.name, index) or {}
+        peers[i] = { name = by_index[index], index = index, host = at.host, port = at.port }
+    end
+    return {
+        index = node.index, name = node.name, degree = node.degree, leads = node.stake > 0, peers = peers, host = site.host,
+        ports = site.ports, dirs = site.dirs, keys = { node_key = node.node_key, leader_key = node.leader_key },
+        args = own.args, config = own.config, settings = node.kind.settings or {},
+    }
+end
+
+--- What all nodes of a cluster share, as a kind is told of it.
+---@return tfl.KindCluster
+function Specs:cluster()
+    local plan, sites, nodes = self.sites.plan, self.sites, {}
+    for i, node in ipairs(sites.nodes()) do
+        local site, at = sites.site(node), sites.advertised(node) or {}
+        nodes[i] = { name = node.name, index = node.index, ports = site.ports, stake = node.stake, host = at.host, port = at.port }
+    end
+    return {
+        name = plan.name, run_id = plan.run_id, seed = plan.seed, chain_id = plan.chain_id, genesis_time_ms = plan.genesis_time_ms,
+        nonce = plan.nonce, slot_ms = plan.slot_ms, security_param = plan.security_param, active_slot_ratio = plan.f_ratio,
+        stakes = plan.stakes, notes = plan.notes, nodes = nodes,
+    }
+end
+
+--- The node_spec of a node, with where it lives. Runs the kind's functions: in a task; raises what they raise, and bad_config.
+---@param node table of run.nodes, with its kind
+---@return tfl.NodeSpec
+function Specs:make(node)
+    local kind = node.kind
+    if kind.deployment and not self.clusters[kind] then self.clusters[kind] = kind.deployment(self:cluster()) end
+    local spec = kind.spec(self:about(node), self.clusters[kind] or self:cluster())
+    local site = self.sites.site(node)
+    spec.name, spec.cwd, spec.log = node.name, site.cwd, site.log
+    return spec
+end
+
+--- The ports a kind wants for each node, by name.
+---@param kind table
+---@return string[]
+function M.ports(kind) return kind.ports or { "http", "p2p" } end
+
+--- A node may become one of another kind when that has the same ports: they are reserved, and others dial them.
+---@param node table
+---@param kind table
+function M.check_change(node, kind)
+    local had, wants = table.concat(M.ports(node.kind), ", "), table.concat(M.ports(kind), ", ")
+    if had ~= wants then
+        errors.usage("restart{kind = …}: %s has the ports %s as a %s, and the kind %s has %s; they must be the same", node.name, had,
+            node.kind.name, kind.name, wants)
+    end
+end
+
+return M
