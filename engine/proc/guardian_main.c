@@ -18,7 +18,9 @@ enum { TICK_MS = 250, SILENCE_MS = 10000, LAST_WORDS_MS = 1000, CLOSING_MS = 200
 struct guard {
     struct tfl_loop *loop;
     int fd;
-    struct tfl_ledger *ledger;
+    const char *ledger_path;
+    int ledger_fd;             /* holds the lock of the ledger */
+    struct tfl_ledger *ledger; /* read when tfl is dead: until then it grows */
     const char *run_dir;
     pid_t tfl_pid;
     uint64_t tfl_start;
@@ -50,6 +52,14 @@ static void undo_when_closed(struct tfl_timer *timer)
     if (state && state != 'Z' && state != 'X' && tfl_procfs_start_time(guard->tfl_pid) == guard->tfl_start &&
         guard->waits++ < CLOSING_MS) {
         tfl_timer_start(guard->loop, timer, tfl_now(guard->loop) + TFL_MS, undo_when_closed);
+        return;
+    }
+    struct tfl_error err;
+    guard->ledger = tfl_ledger_open(guard->ledger_path, guard->ledger_fd, &err);
+    if (!guard->ledger) { /* `tfl clean` will find it */
+        if (*guard->run_dir)
+            tfl_guardian_report_undone(guard->loop, guard->run_dir, NULL, &err);
+        guard->over = true;
         return;
     }
     guard->undo = tfl_undo(guard->loop, guard->ledger);
@@ -132,18 +142,21 @@ int tfl_guardian_main(int argc, char **argv)
     }
     ignore_signals();
     prctl(PR_SET_NAME, "tfl-guardian");
-    struct guard guard = {.fd = atoi(argv[2]), .run_dir = argv[5], .tfl_pid = atoi(argv[6])};
+    struct guard guard = {.fd = atoi(argv[2]),
+        .ledger_fd = atoi(argv[3]),
+        .ledger_path = argv[4],
+        .run_dir = argv[5],
+        .tfl_pid = atoi(argv[6])};
     guard.tfl_start =
         tfl_procfs_start_time(guard.tfl_pid); /* 0 when it is dead already: then nobody is signalled */
     guard.loop = tfl_loop_new(&err);
-    guard.ledger = guard.loop ? tfl_ledger_open(argv[4], atoi(argv[3]), &err) : NULL;
-    if (!guard.ledger || fcntl(guard.fd, F_SETFL, O_NONBLOCK) ||
+    if (!guard.loop || fcntl(guard.fd, F_SETFL, O_NONBLOCK) ||
         tfl_io_start(guard.loop, &guard.io, guard.fd, TFL_READ, heard, &err)) {
         tfl_loop_free(guard.loop);
         return 3;
     }
     fcntl(guard.fd, F_SETFD, FD_CLOEXEC);
-    fcntl(tfl_ledger_fd(guard.ledger), F_SETFD, FD_CLOEXEC);
+    fcntl(guard.ledger_fd, F_SETFD, FD_CLOEXEC);
     guard.last_tick = tfl_now(guard.loop);
     tick(&guard.tick);
     tfl_loop_run(guard.loop, &guard.over);

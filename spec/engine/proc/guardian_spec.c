@@ -38,6 +38,14 @@ static int play(const char *what, const char *dir)
         return 98;
     }
     put_number(dir, "guardian", tfl_guardian_pid(guardian));
+    for (int turns = 0; turns < 2000 && tfl_procfs_state(tfl_guardian_pid(guardian)) != 'S'; turns++)
+        usleep(1000); /* it waits for us now: what comes into the ledger from here on comes late */
+    snprintf(line, sizeof line, "%s/made", dir);
+    struct json_object *request = json_object_new_object();
+    json_object_object_add(request, "undo", json_object_new_string("folder"));
+    json_object_object_add(request, "path", json_object_new_string(line));
+    if (tfl_ledger_add(tfl_guardian_ledger(guardian), request, NULL, &err) || tfl_mkdir_p(line, 0755, &err))
+        return 96;
     const char *extra[] = {assignment, NULL};
     const char **env = tfl_env_merge(NULL, extra);
     snprintf(line, sizeof line,
@@ -103,7 +111,7 @@ static struct stage start(struct world *w, const char *what)
     return stage;
 }
 
-/* Everything of the run is gone within 2 s: nodes, daemons, guardian, ledger. */
+/* Everything of the run is gone within 2 s: nodes, daemons, guardian, what it made, ledger. */
 static void expect_clean(struct world *w, struct stage stage)
 {
     int64_t t0 = tfl_now(w->loop);
@@ -113,6 +121,7 @@ static void expect_clean(struct world *w, struct stage stage)
     assert_true(tfl_now(w->loop) - t0 < 2 * TFL_S);
     TFL_FREE char *ledger = tfl_sprintf("%s/tfl/ledgers/%s.jsonl", getenv("XDG_STATE_HOME"), stage.what);
     assert_int_not_equal(access(ledger, F_OK), 0);
+    assert_int_not_equal(access(world_path(w, "made"), F_OK), 0);
 }
 
 static int wait_for(struct world *w, pid_t pid, int timeout_ms)
