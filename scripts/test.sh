@@ -116,7 +116,7 @@ group lint/layering 60 lua5.4 scripts/lint/layering.lua
 group lint/sizes 60 lua5.4 scripts/lint/sizes.lua
 group lint/clang-format 60 scripts/lint/clang-format.sh
 group lint/luacheck 60 luacheck -q lua scenarios spec scripts
-group lint/shellcheck 60 shellcheck -x scripts/*.sh scripts/*/*.sh .ci/run
+group lint/shellcheck 60 shellcheck -x scripts/*.sh scripts/*/*.sh assets/*/*.sh .ci/run
 wanted=$only
 [[ $only == lint* ]] || only=. # all but the text checks need the build, whatever was asked for
 group build/dev 300 scripts/test/build.sh dev

@@ -1,5 +1,6 @@
 --- The command line: reads it with argparse, does what it says, returns the exit code.
 local argparse = require "argparse"
+local bundle = require "tfl.bundle"
 local deployers = require "tfl.deployers"
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
@@ -157,6 +158,7 @@ local function options_of(args)
     if range and not require("tfl.core.local").ports_range(range) then
         errors.usage("TFL_PORTS=%s: a range of at least 32 ports within 20000-32767 was expected, as 24000-24999", range)
     end
+    bundle.named()
     local ok, message = sys.log_configure(os.getenv "TFL_LOG" or os.getenv "RUST_LOG" or "")
     if not ok and os.getenv "TFL_LOG" then errors.usage("TFL_LOG: %s", message) end
     return {

@@ -4,6 +4,7 @@ return {
 Environment (flags win over it, it wins over the script's defaults):
   CONSENSUS_SLOT_TIME               length of a slot: bare seconds (0.2) or 200ms
   CONSENSUS_ACTIVE_SLOT_COEFF       chance that a slot has a leader, above 0 and at most 1
+  LOGOS_BLOCKCHAIN_BINARIES_TAR     bundle (scripts/build/build-bundle.sh) whose programs are the nodes; TFL_NODE_BIN wins over it
   LOGOS_BLOCKCHAIN_DEMO_NODES       number of nodes, as -n
   LOGOS_BLOCKCHAIN_DEMO_RUN_SECS    duration of the window in seconds, as -t
   LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS  set: keep node data and logs of runs that pass, too

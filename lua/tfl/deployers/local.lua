@@ -85,7 +85,10 @@ end
 --- The same for nodes that come later.
 function Local:add_nodes(nodes)
     local n = 0
-    for _, node in ipairs(nodes) do n = n + #node_specs.ports(node.kind) end
+    for _, node in ipairs(nodes) do
+        if node.kind.fetch then node.kind.fetch(node.kind.settings or {}) end
+        n = n + #node_specs.ports(node.kind)
+    end
     local ports = self.core:reserve(n)
     for i = #nodes, 1, -1 do
         local node, own = nodes[i], {}
@@ -185,11 +188,15 @@ function Local:data_dir(node) return site(self, node).dirs.data end
 --- What `tfl doctor` says of this host: rows of {name, ok, message}.
 function M.doctor()
     local rows = {}
-    local node = require("tfl.kinds.reference").program()
-    local stat = sys.stat(node)
+    local reference = require "tfl.kinds.reference"
+    local found, node = pcall(function()
+        reference.fetch {}
+        return reference.program()
+    end)
+    local stat = found and sys.stat(node)
     local usable = stat and stat.type == "file" and stat.executable
     rows[1] = { name = "tfl-node", ok = usable and true or false,
-        message = usable and node or node .. ": not an executable file; build it, or set TFL_NODE_BIN" }
+        message = usable and node or not found and node.message or node .. ": not an executable file; build it, or set TFL_NODE_BIN" }
     local ok, ports = pcall(function()
         local probe = core.new { run_id = "doctor", dir = os.getenv "TMPDIR" or "/tmp" }
         local got = probe:reserve(2)

@@ -106,13 +106,26 @@ function reference.deployment_config(cluster)
     }, "chain_id", "cryptarchia", "time")
 end
 
---- Path of tfl-node: TFL_NODE_BIN, else beside the running tfl.
----@param getenv? fun(name:string):string|nil
+--- What TFL_NODE_BIN says, or nil.
+local function named_program()
+    local named = os.getenv("TFL_NODE_BIN")
+    return named ~= "" and named or nil
+end
+
+--- Called on the host before its nodes get addresses: fetches the program if need be. May wait.
+---@param settings table of the kind
+function reference.fetch(settings)
+    if not settings.program and not named_program() then
+        require("tfl.bundle").open()
+    end
+end
+
+--- Path of tfl-node: TFL_NODE_BIN, else in the bundle, else beside the running tfl.
 ---@return string
-function reference.program(getenv)
-    local named = (getenv or os.getenv)("TFL_NODE_BIN")
-    if named and named ~= "" then
-        return named
+function reference.program()
+    local path = named_program() or require("tfl.bundle").program("tfl-node")
+    if path then
+        return path
     end
     local exe = require("tfl.core.sys").exe()
     return (exe:match("^(.*)/[^/]*$") or ".") .. "/tfl-node"
