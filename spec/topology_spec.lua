@@ -211,7 +211,8 @@ describe("the reference kind", function()
             security_param = plan:security_param(), active_slot_ratio = plan:active_slot_ratio(), stakes = stakes,
         })
         made.key, made.leader, made.nonce = node.node_key, node.leader_key, plan:nonce()
-        made.durations = { reference.file_duration(50), reference.file_duration(200), reference.file_duration(3600000) }
+        local duration = require("tfl.kinds.files").duration
+        made.durations = { duration(50), duration(200), duration(3600000) }
         return made
     ]])
 

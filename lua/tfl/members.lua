@@ -129,13 +129,15 @@ function Members:snapshot_path(snapshot)
     return path
 end
 
---- When genesis of a cluster driven by hand is: that of its snapshot, or as late as it asked for.
+--- When genesis is: as planned or, in a cluster driven by hand, that of its snapshot or as late as it asked for; at a time that the
+--- files of its kind can say.
 ---@param planned integer milliseconds since 1970
 ---@return integer
-function Members:genesis_by_hand(planned)
-    local hand = self.plan.hand
+function Members:genesis_time(planned)
+    local hand, grain = self.plan.hand or {}, self.plan.kind.genesis_grain_ms or 1
     if hand.snapshot then return self:genesis_of_snapshot(hand.snapshot) end
-    return hand.genesis and math.max(planned, self.started_ms + math.ceil(1000 * hand.genesis)) or planned
+    local wanted = hand.genesis and math.max(planned, self.started_ms + math.ceil(1000 * hand.genesis)) or planned
+    return math.ceil(wanted / grain) * grain
 end
 
 --- Gives a node that does not run the data of a snapshot.

@@ -71,13 +71,25 @@ function Specs:cluster()
     }
 end
 
+--- What a kind's nodes share: what the kind made of the cluster once, or the cluster as it is.
+function Specs:deployment(kind)
+    if kind.deployment and not self.clusters[kind] then self.clusters[kind] = kind.deployment(self:cluster()) end
+    return self.clusters[kind] or self:cluster()
+end
+
+--- The id of the genesis block, when the plan's kind makes a genesis of its own; else nil. Once genesis time is set.
+---@return string|nil
+function Specs:genesis_id()
+    local kind = self.sites.plan.kind
+    return kind.genesis_id and kind.genesis_id(self:deployment(kind), kind.settings)
+end
+
 --- The node_spec of a node, with where it lives. Runs the kind's functions: in a task; raises what they raise, and bad_config.
 ---@param node table of run.nodes, with its kind
 ---@return tfl.NodeSpec
 function Specs:make(node)
     local kind = node.kind
-    if kind.deployment and not self.clusters[kind] then self.clusters[kind] = kind.deployment(self:cluster()) end
-    local spec = kind.spec(self:about(node), self.clusters[kind] or self:cluster())
+    local spec = kind.spec(self:about(node), self:deployment(kind))
     local site = self.sites.site(node)
     spec.name, spec.cwd, spec.log = node.name, site.cwd, site.log
     return spec

@@ -112,6 +112,9 @@ function M.build(scenario, options)
     end
     add_transactions(plan, scenario)
     add_chaos(plan, scenario, options)
+    for _, node in ipairs(plan.nodes) do
+        if node.kind.accept then node.kind.accept(plan, node.kind) end
+    end
     plan.expectations, plan.brought_by = all_expectations(plan)
     plan.chain_id = plan.run_id
     plan.stakes = {}

@@ -119,10 +119,10 @@ function Run:deploy()
     deployer:prepare(plan)
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
     self.genesis_ms = task.wall_ms() + math.ceil(slow * deployer:genesis_delay_ms(#plan.nodes))
-    if plan.hand then self.genesis_ms = self:genesis_by_hand(self.genesis_ms) end
+    self.genesis_ms = self:genesis_time(self.genesis_ms)
     self.genesis_s = (self.genesis_ms - self.started_ms) / 1000
     plan.genesis_time_ms = self.genesis_ms
-    plan.genesis_id = topology.genesis_id(plan)
+    plan.genesis_id = deployer:genesis_id() or topology.genesis_id(plan)
     wallets.fund(plan)
     self.record:set_genesis { genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms }
     if plan.link_shape then self.faults:shape("all", "all", plan.link_shape, false, "plan") end

@@ -49,6 +49,7 @@ function M.again(plan)
     for _, name in ipairs(names) do words[#words + 1] = "-p " .. quote(name .. "=" .. tostring(plan.params[name])) end
     for _, name in ipairs {
         "CONSENSUS_SLOT_TIME", "CONSENSUS_ACTIVE_SLOT_COEFF", "SLOW_TEST_ENV", "TFL_NODE_BIN", "LOGOS_BLOCKCHAIN_BINARIES_TAR",
+        "LOGOS_BLOCKCHAIN_NODE_BIN", "LOGOS_BLOCKCHAIN_NODE_VERSION", "LOGOS_BLOCKCHAIN_CIRCUITS",
     } do
         local value = os.getenv(name)
         if value and value ~= "" then table.insert(words, 1, name .. "=" .. quote(value)) end

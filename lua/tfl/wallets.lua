@@ -2,6 +2,7 @@
 local core = require "tfl.core.wallet"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
+local kinds = require "tfl.kinds"
 
 local M = {}
 
@@ -117,6 +118,7 @@ end
 function Wallet:transfer(options)
     if type(options) ~= "table" then errors.usage "wallet:transfer{to = wallet, amount = n}: a table was expected" end
     options = errors.options("wallet:transfer", options, "to", "amount")
+    kinds.demand(self.ctx.run.plan.nodes, "transfer", "wallet:transfer")
     local amount = math.type(options.amount) and math.tointeger(options.amount)
     if not amount or amount < 1 then
         errors.usage("wallet:transfer: amount = %s: a whole number from 1 was expected", errors.show(options.amount))
@@ -160,6 +162,7 @@ function Wallet:inscription(options) return M.inscribe("wallet:inscription", cor
 --- their change. Waits.
 ---@return integer
 function Wallet:balance()
+    kinds.demand(self.ctx.run.plan.nodes, "transfer", "wallet:balance")
     local last
     for _, client in ipairs(self.ctx:node_clients()) do
         local ok, reply = pcall(client.get, client, "/wallet/" .. self.pk .. "/balance")

@@ -31,7 +31,8 @@ local HIDDEN = {
     "CONSENSUS_SLOT_TIME", "CONSENSUS_ACTIVE_SLOT_COEFF", "LOGOS_BLOCKCHAIN_DEMO_NODES", "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS",
     "LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS", "LOGOS_BLOCKCHAIN_BINARIES_TAR", "LOGOS_BLOCKCHAIN_NODE_BIN", "LOGOS_BLOCKCHAIN_CIRCUITS",
     "LOGOS_BLOCKCHAIN_TESTNET_IMAGE", "LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD", "LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD",
-    "SLOW_TEST_ENV", "TFL_LOG", "RUST_LOG", "TFL_RUN_ID", "NO_COLOR", "CMAKE_C_COMPILER_LAUNCHER",
+    "LOGOS_BLOCKCHAIN_NODE_VERSION", "LBC_ROOT_DIR", "POL_PROOF_DEV_MODE", "SLOW_TEST_ENV", "TFL_LOG", "RUST_LOG", "TFL_RUN_ID", "NO_COLOR",
+    "CMAKE_C_COMPILER_LAUNCHER",
 }
 
 local current -- {dir=, before=, handles={}} of the running test
@@ -275,6 +276,11 @@ end
 --- The misbehaving node of spec/support/fake_node.c.
 function support.fake_node()
     return (support.tfl:gsub("/bin/[^/]*$", "")) .. "/spec/fake_node"
+end
+
+--- What stands in for the real node (spec/support/stand_in.c).
+function support.stand_in()
+    return (support.tfl:gsub("/bin/[^/]*$", "")) .. "/spec/stand_in"
 end
 
 --- Fails unless all processes and ports of this test are gone within 2 seconds, and all locks and temporary files.

@@ -74,9 +74,17 @@ assert p["locked_note_id"] == ids[2]
 assert p["provider_id"] == users[0]["blend"]["non_ephemeral_signing_key_id"]
 assert p["zk_id"] == users[0]["blend"]["core"]["zk"]["secret_key_kms_id"]
 tx = h("MANTLE_TXHASH_V1", bytes([3, 0]) + spent + bytes([17]) + written + bytes([32]) + declared)
-assert block["header"]["block_root"] == tx.hex()
+root, length, time = tx, 8, 8  # of the form of June 2026
+if "body_root" in block["header"]:  # that of August
+    assert block["uncle_headers"] == [] and "block_root" not in block["header"]
+    root, length, time = h("BODY_ROOT_V1", bytes([0]) + tx), 1, 4
+assert block["header"].get("body_root", block["header"].get("block_root")) == root.hex()
+name = int.from_bytes(stone[:length], "little")
+assert len(stone) == length + name + time + 32 and num(stone[-32:]) < R
+print("chain", stone[length : length + name].decode())
+print("genesis_time", int.from_bytes(stone[length + name : -32], "little"))
 print("stake_pk", transfer["payload"]["outputs"][0]["pk"])
 print("last_note_id", ids[-1])
 print("locked_note_id", ids[2])
 print("tx_hash", tx.hex())
-print("header_id", h("BLOCK_ID_V1", b"\x01" + bytes(32) + le(0, 8) + tx + bytes(32 + 32 + 128 + 32)).hex())
+print("header_id", h("BLOCK_ID_V1", b"\x01" + bytes(32) + le(0, 8) + root + bytes(32 + 32 + 128 + 32)).hex())

@@ -98,6 +98,10 @@ function Local:add_nodes(nodes)
     table.move(nodes, 1, #nodes, #self.nodes + 1, self.nodes)
 end
 
+--- The genesis that the nodes are given, when their kind makes one of its own.
+---@return string|nil id
+function Local:genesis_id() return self.kinds:genesis_id() end
+
 --- What the node `from` dials to reach the node of that index.
 ---@return string address "/ip4/127.0.0.1/tcp/20040"
 function Local:peer_address(from, index) return "/ip4/127.0.0.1/tcp/" .. peer_at(self, from, index).port end

@@ -1,4 +1,5 @@
 --- Nothing is made or lost, and nothing is spent twice: by replaying the canonical chain in tfl, never by asking nodes for a verdict.
+local node_kinds = require "tfl.kinds"
 local replay = require "tfl.replay"
 
 local M = {}
@@ -68,6 +69,8 @@ function Ledger:judge(report)
         and ("%s, value %d as at genesis"):format(plural(report.transactions, "transaction"), report.value)
         or ("%s replayed"):format(plural(report.transactions, "transaction")))
 end
+
+function Ledger:prepare(plan) node_kinds.demand(plan.nodes, "replay", "expect_" .. self.name) end
 
 function Ledger:evaluate(ctx)
     ctx.owner.looked = true

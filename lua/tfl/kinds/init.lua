@@ -3,7 +3,7 @@ local errors = require "tfl.errors"
 local suggest = require "tfl.suggest"
 
 local M = {}
-local modules = { reference = "tfl.kinds.reference" }
+local modules = { reference = "tfl.kinds.reference", logos = "tfl.kinds.logos" }
 
 --- Names of the kinds there are.
 ---@param context? table of the file
@@ -32,6 +32,17 @@ function M.resolve(k, context)
         errors.usage("kind: there is no kind %s%s", errors.show(k), suggest.hint(tostring(k), M.names(context)))
     end
     return kind
+end
+
+--- Raises usage, with the reason, when the kind of one of the nodes has something among what it cannot do.
+---@param nodes table[]
+---@param ability string a member of capabilities
+---@param what string who asks for it
+function M.demand(nodes, ability, what)
+    for _, node in ipairs(nodes) do
+        local why = node.kind and node.kind.capabilities and node.kind.capabilities[ability]
+        if type(why) == "string" then errors.usage("%s: not with the kind %s: %s", what, node.kind.name, why) end
+    end
 end
 
 return M

@@ -1,19 +1,24 @@
---- Keys, genesis and files of the real node, logos-blockchain-node, in the form of June 2026 (JUN): everything follows from the
--- seed, the node's index and what the cluster fixes. Bytes are raw strings in here and hex in the files.
+--- Keys, genesis and files of the real node, logos-blockchain-node, in the forms of June (JUN) and August 2026 (AUG): everything
+-- follows from the seed, the node's index and what the cluster fixes. Bytes are raw strings in here and hex in the files.
 local errors = require "tfl.errors"
+local files = require "tfl.kinds.files"
+
+local merge, ordered = files.merge, files.ordered
 
 local M = {}
 
-M.STAKE, M.FUND, M.BLEND = 100000, 100000, 1 -- the three notes of a node, in this order
+-- The three notes of a node, in this order. All of them take part in the lottery, so the second is as big as the first: shares of
+-- the whole stay those of the stakes.
+M.STAKE, M.BLEND = 100000, 1
 local ZERO = ("\0"):rep(32)
 
-local function hex(bytes)
+--- Bytes as hex digits.
+---@param bytes string
+---@return string
+function M.hex(bytes)
     return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
-
-local function ordered(map, ...)
-    return setmetatable(map, { __order = { ... }, __jsontype = "object" })
-end
+local hex = M.hex
 
 ---@class tfl.LogosKeys raw strings of 32 bytes; sk and pk are field elements, little-endian
 ---@field node {seed:string, pub:string} Ed25519
@@ -65,23 +70,26 @@ end
 ---@field slot_ms integer
 ---@field security_param integer
 ---@field active_slot_ratio {numerator:integer, denominator:integer}
----@field nodes {index:integer, host?:string, blend_port:integer}[]
+---@field version "JUN"|"AUG"
+---@field nodes {index:integer, host?:string, blend_port:integer, stake?:integer}[] one without stake has no notes
 
 --- The genesis transaction and block.
 ---@param cluster tfl.LogosCluster
----@return {ops:table[], tx_hash:string, note_ids:string[], locked_note_id:string, header_id:string, block_root:string}
+---@return {ops:table[], tx_hash:string, note_ids:string[], locked_note_id:string, header_id:string, root:string} root: of the body
 function M.genesis(cluster)
     local core = require "tfl.core.keys"
-    local notes, outputs = {}, {}
+    local notes, outputs, first = {}, {}, nil
     for _, node in ipairs(cluster.nodes) do
-        local keys = M.keys(cluster.seed, node.index)
-        for _, note in ipairs { { M.STAKE, keys.stake }, { M.FUND, keys.fund }, { M.BLEND, keys.blend_zk } } do
+        local keys, stake = M.keys(cluster.seed, node.index), node.stake or M.STAKE
+        first = first or stake > 0 and node
+        for _, note in ipairs(stake > 0 and { { stake, keys.stake }, { stake, keys.fund }, { M.BLEND, keys.blend_zk } } or {}) do
             notes[#notes + 1] = string.pack("<I8", note[1]) .. note[2].pk
             outputs[#outputs + 1] = ordered({ value = note[1], pk = hex(note[2].pk) }, "value", "pk")
         end
     end
+    if not first then errors.bad_config("kind logos: no node has a stake, so nobody could lead") end
     if #notes > 255 then
-        errors.bad_config("kind logos: %d nodes; the genesis transfer has room for the notes of 85", #cluster.nodes)
+        errors.bad_config("kind logos: %d nodes; the genesis transfer has room for the notes of 85", #notes // 3)
     end
     local transfer = "\0" .. string.char(#notes) .. table.concat(notes)
     local transfer_id, ids = core.hash("OPERATION_ID_V1", transfer), {}
@@ -89,16 +97,17 @@ function M.genesis(cluster)
         ids[i] = core.zk_note_id(transfer_id, i - 1, string.unpack("<I8", note), note:sub(9))
     end
     local nonce = core.field(core.derive(cluster.seed, "logos/nonce"))
-    local stone = string.pack("<s8I8", cluster.name, cluster.genesis_time) .. nonce
+    local aug = cluster.version == "AUG"
+    local stone = string.pack(aug and "<s1I4" or "<s8I8", cluster.name, cluster.genesis_time) .. nonce
     local inscribe = ZERO .. string.pack("<s4", stone) .. ZERO .. ZERO
-    local first = cluster.nodes[1]
     local keys = M.keys(cluster.seed, first.index)
     local locator, locator_bytes = M.multiaddr(first.host or "127.0.0.1", first.blend_port)
     local declare = "\0\1" .. string.pack("<s2", locator_bytes) .. keys.blend.pub .. keys.blend_zk.pk .. ids[3]
     local tx_hash = core.hash("MANTLE_TXHASH_V1", "\3\0" .. transfer .. "\17" .. inscribe .. "\32" .. declare)
+    local root = aug and core.hash("BODY_ROOT_V1", "\0" .. tx_hash) or tx_hash -- no uncles, one transaction
     return {
-        tx_hash = tx_hash, block_root = tx_hash, note_ids = ids, locked_note_id = ids[3],
-        header_id = core.hash("BLOCK_ID_V1", "\1" .. ZERO .. ("\0"):rep(8) .. tx_hash .. ("\0"):rep(32 + 32 + 128 + 32)),
+        tx_hash = tx_hash, root = root, note_ids = ids, locked_note_id = ids[3],
+        header_id = core.hash("BLOCK_ID_V1", "\1" .. ZERO .. ("\0"):rep(8) .. root .. ("\0"):rep(32 + 32 + 128 + 32)),
         ops = {
             ordered({ opcode = 0, payload = ordered({ inputs = {}, outputs = outputs }, "inputs", "outputs") },
                 "opcode", "payload"),
@@ -111,32 +120,40 @@ function M.genesis(cluster)
     }
 end
 
-local function genesis_block(genesis, tagged)
-    local zero = hex(ZERO)
+local function genesis_block(cluster, tagged)
+    local genesis, zero, aug = M.genesis(cluster), hex(ZERO), cluster.version == "AUG"
+    local root = aug and "body_root" or "block_root"
     local zk_sig = { pi_a = zero, pi_b = zero:rep(2), pi_c = zero }
     return ordered({
-        header = ordered({ version = "Bedrock", parent_block = zero, slot = 0, block_root = hex(genesis.block_root),
+        header = ordered({ version = "Bedrock", parent_block = zero, slot = 0, [root] = hex(genesis.root),
             proof_of_leadership = ordered({ proof = zero:rep(4), entropy_contribution = zero, leader_key = zero,
                 voucher_cm = zero }, "proof", "entropy_contribution", "leader_key", "voucher_cm") },
-            "version", "parent_block", "slot", "block_root", "proof_of_leadership"),
+            "version", "parent_block", "slot", root, "proof_of_leadership"),
+        uncle_headers = aug and {} or nil,
         signature = zero:rep(2),
         transactions = { ordered({ mantle_tx = { ops = genesis.ops }, ops_proofs = {
             tagged("!ZkSig", zk_sig), tagged("!Ed25519Sig", zero:rep(2)),
             tagged("!ZkAndEd25519Sigs", ordered({ zk_sig = zk_sig, ed25519_sig = zero:rep(2) }, "zk_sig", "ed25519_sig")),
         } }, "mantle_tx", "ops_proofs") },
-    }, "header", "signature", "transactions")
+    }, "header", "uncle_headers", "signature", "transactions")
 end
 
---- deployment.yaml, the same on all nodes.
+M.MIN_SLOT_MS = 1000
+
+--- deployment.yaml, the same on all nodes, as a table for core.yaml.emit. Of AUG, what is known: the values of its keys pow_config and
+-- uncle_reference_window_in_block are not, so they are left out, and `more` is where they come from.
 ---@param cluster tfl.LogosCluster
----@return string
-function M.deployment(cluster)
+---@param more? table merged over it
+---@return table
+function M.deployment(cluster, more)
     local yaml = require "tfl.core.yaml"
-    if cluster.slot_ms < 1000 then
+    if cluster.slot_ms < M.MIN_SLOT_MS then
         errors.bad_config("kind logos: slots of %d ms; the real node takes no less than 1 s", cluster.slot_ms)
     end
+    local service = { inactivity_period = 1, epoch = 0 }
+    if cluster.version ~= "AUG" then service.lock_period, service.retention_period = 10, 1 end
     local name, ratio = "/" .. cluster.name, cluster.active_slot_ratio
-    return yaml.emit {
+    return merge({
         blend = {
             common = { num_blend_layers = 1, minimum_network_size = 30, protocol_name = name .. "/blend/1.0.0",
                 data_replication_factor = 0 },
@@ -156,15 +173,15 @@ function M.deployment(cluster)
                 "numerator", "denominator"),
             learning_rate = 0.1,
             sdp_config = {
-                service_params = { BN = { lock_period = 10, inactivity_period = 1, retention_period = 1, epoch = 0 } },
+                service_params = { BN = service },
                 min_stake = { threshold = 1, timestamp = 0 },
             },
             gossipsub_protocol = name .. "/cryptarchia/1.0.0",
-            genesis_block = genesis_block(M.genesis(cluster), yaml.tagged),
+            genesis_block = genesis_block(cluster, yaml.tagged),
         },
-        time = { slot_duration = require("tfl.kinds.reference").file_duration(cluster.slot_ms) },
+        time = { slot_duration = files.duration(cluster.slot_ms) },
         mempool = { pubsub_topic = name .. "/mempool/1.0.0" },
-    }
+    }, more or {})
 end
 
 ---@class tfl.LogosNode
@@ -176,16 +193,16 @@ end
 ---@field peers {host?:string, port:integer}[] whom it dials
 ---@field level? string
 
---- user.yaml of one node. It holds secrets: write it for its owner alone.
+--- user.yaml of one node, as a table for core.yaml.emit. It holds secrets: write it for its owner alone.
 ---@param seed integer
 ---@param node tfl.LogosNode
----@return string
+---@return table
 function M.user(seed, node)
     local yaml = require "tfl.core.yaml"
     local keys, host, peers = M.keys(seed, node.index), node.host or "127.0.0.1", {}
     for i, peer in ipairs(node.peers) do peers[i] = (M.multiaddr(peer.host or "127.0.0.1", peer.port)) end
     local stake, fund, blend = hex(keys.stake.pk), hex(keys.fund.pk), hex(keys.blend_zk.pk)
-    return yaml.emit {
+    return {
         network = { backend = {
             swarm = { host = host, port = node.ports.p2p, node_key = hex(keys.node.seed) }, initial_peers = peers,
         } },

@@ -1,6 +1,9 @@
 --- The built-in kind `reference`: tfl-node, the reference node that comes with tfl (DESIGN §5). A kind turns one node of a
 -- plan, with the addresses the deployer has reserved, into a node_spec: plain data that says how it is launched and spoken to.
 local errors = require("tfl.errors")
+local files = require("tfl.kinds.files")
+
+local ordered = files.ordered
 
 local reference = { name = "reference", dialect = "reference" }
 
@@ -35,18 +38,6 @@ local reference = { name = "reference", dialect = "reference" }
 ---@field seed integer
 ---@field nodes {name:string, index:integer, ports:table<string, integer>, stake:integer, host:string, port:integer}[] all nodes; host and
 --- port: where the others find it, when it has one address for all
-
---- Durations of the node's files: seconds, a dot, nine digits of nanoseconds (the real node reads '1.5' as 1 s and 5 ns).
----@param ms integer
----@return string
-function reference.file_duration(ms)
-    return ("%d.%09d"):format(ms // 1000, ms % 1000 * 1000000)
-end
-
---- A map whose keys are written in the given order.
-local function ordered(map, ...)
-    return setmetatable(map, { __order = { ... }, __jsontype = "object" })
-end
 
 --- user.yaml of one node, as a table for core.yaml.emit.
 ---@param node tfl.KindNode
@@ -102,7 +93,7 @@ function reference.deployment_config(cluster)
             stakes = stakes,
             notes = notes,
         }, "security_param", "slot_activation_coeff", "nonce", "genesis_time_unix_ms", "stakes", "notes"),
-        time = { slot_duration = reference.file_duration(cluster.slot_ms) },
+        time = { slot_duration = files.duration(cluster.slot_ms) },
     }, "chain_id", "cryptarchia", "time")
 end
 
@@ -147,26 +138,6 @@ end
 ---@field dialect string
 ---@field stop_signal string
 
---- Members of `own` over those of `config`, in depth; lists are replaced whole.
-local function merge(config, own)
-    for key, value in pairs(own) do
-        if type(value) == "table" and type(config[key]) == "table" and #value == 0 and #config[key] == 0 then
-            merge(config[key], value)
-        else
-            config[key] = value
-        end
-    end
-    return config
-end
-
---- A node's own configuration over the kind's.
-local function configured(node, config)
-    if type(node.config) == "function" then
-        return node.config(config) or config
-    end
-    return merge(config, node.config or {})
-end
-
 --- The node_spec of one node.
 ---@param node tfl.KindNode
 ---@param cluster tfl.KindCluster|string the cluster, or the text of its deployment.yaml
@@ -185,7 +156,7 @@ function reference.spec(node, cluster)
         env = {},
         files = {
             ["user.yaml"] = {
-                content = yaml.emit(configured(node, reference.user_config(node, yaml.tagged, yaml.null))),
+                content = yaml.emit(files.configured(node, reference.user_config(node, yaml.tagged, yaml.null))),
                 mode = tonumber("600", 8), -- it holds the node's keys
             },
             ["deployment.yaml"] = {

@@ -4,6 +4,7 @@ local bounds = require "tfl.workloads.load_bounds"
 local core = require "tfl.core.load"
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
+local kinds = require "tfl.kinds"
 local new_builder = require "tfl.workloads.load_builder"
 local stages_of = require "tfl.workloads.load_stages"
 local suggest = require "tfl.suggest"
@@ -62,6 +63,7 @@ function Load:prepare(plan, wallets)
         errors.bad_config("users(%d): the scenario has %d wallets; use :wallets(%d), or fewer users", wish._users,
             wallets.count, wish._users)
     end
+    if wish._kind == "transfer" then kinds.demand(plan.nodes, "transfer", "transactions_with") end
     self.plan = bounds.plan(plan, wish)
     self.plan.users = wish._users or wallets.count
     self.plan.kind = wish._kind

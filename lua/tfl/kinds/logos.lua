@@ -1,0 +1,175 @@
+--- The built-in kind `logos`: the real node, logos-blockchain-node, in its form of June (JUN) or August 2026 (AUG). Keys, genesis and
+--- files are made by tfl.kinds.logos_config.
+local bundle = require "tfl.bundle"
+local config = require "tfl.kinds.logos_config"
+local errors = require "tfl.errors"
+local files = require "tfl.kinds.files"
+local suggest = require "tfl.suggest"
+local sys = require "tfl.core.sys"
+
+local M = {
+    name = "logos", dialect = "logos", ports = { "http", "p2p", "blend" }, peer_port = "p2p",
+    genesis_grain_ms = 1000, -- its files tell the time of genesis in seconds
+    settings_of = { "version", "program", "deployment" },
+    capabilities = {
+        link = "its nodes speak QUIC over UDP, and tfl's relays, which make link faults, carry TCP",
+        transfer = "its transfers carry proofs that only the node which owns the key can make; x:kind(\"inscription\") works",
+        replay = "its ledger needs proofs that tfl cannot check, so the chain cannot be replayed here",
+    },
+}
+
+local PROGRAM = "logos-blockchain-node"
+local VERSIONS = { "JUN", "AUG" }
+
+local function env(name)
+    local value = os.getenv(name)
+    return value ~= "" and value or nil
+end
+
+local function is_executable(path)
+    local stat = sys.stat(path)
+    return stat and stat.type == "file" and stat.executable
+end
+
+---@class tfl.LogosSettings
+---@field version? "JUN"|"AUG" form of the files; LOGOS_BLOCKCHAIN_NODE_VERSION when not said, else JUN
+---@field program? string
+---@field deployment? table merged into deployment.yaml: what a build wants beyond what tfl knows
+
+--- Settings that tfl.kind gave, checked.
+---@param settings table|nil
+---@return tfl.LogosSettings
+local function checked(settings)
+    settings = errors.options("kind logos", settings, "version", "program", "deployment")
+    local version = settings.version or env "LOGOS_BLOCKCHAIN_NODE_VERSION" or "JUN"
+    if version ~= "JUN" and version ~= "AUG" then
+        errors.usage("%s: there is no form %s of the files of %s%s; there are JUN and AUG",
+            settings.version and "kind logos, version" or "LOGOS_BLOCKCHAIN_NODE_VERSION", errors.show(version), PROGRAM,
+            suggest.hint(tostring(version), VERSIONS))
+    elseif settings.deployment ~= nil and type(settings.deployment) ~= "table" then
+        errors.usage("kind logos: deployment = %s: a table was expected", errors.show(settings.deployment))
+    end
+    return { version = version, program = settings.program, deployment = settings.deployment }
+end
+
+--- What the settings or LOGOS_BLOCKCHAIN_NODE_BIN say, or nil.
+local function named_program(settings) return settings.program or env "LOGOS_BLOCKCHAIN_NODE_BIN" end
+
+--- Path of the node: the setting, LOGOS_BLOCKCHAIN_NODE_BIN, that of the bundle, or where PATH has it.
+local function program_of(settings)
+    local named = named_program(settings)
+    if named and not is_executable(named) then
+        errors.usage("kind logos: %s is not an executable file; set LOGOS_BLOCKCHAIN_NODE_BIN to the program %s", named, PROGRAM)
+    end
+    named = named or bundle.program(PROGRAM)
+    if named then return named end
+    for folder in (os.getenv "PATH" or ""):gmatch "[^:]+" do
+        if is_executable(folder .. "/" .. PROGRAM) then return folder .. "/" .. PROGRAM end
+    end
+    errors.usage("kind logos: there is no program %s on PATH; install it, or set LOGOS_BLOCKCHAIN_NODE_BIN to its path", PROGRAM)
+end
+
+--- The folder of the circuits. Those of AUG are within its program.
+local function circuits()
+    local folder = env "LOGOS_BLOCKCHAIN_CIRCUITS" or (os.getenv "HOME" or "") .. "/.logos-blockchain-circuits"
+    local stat = sys.stat(folder)
+    if not stat or stat.type ~= "folder" then
+        errors.usage("kind logos: the circuits are not there: %s is not a folder; install them, or set LOGOS_BLOCKCHAIN_CIRCUITS to "
+            .. "where they are", folder)
+    end
+    return folder
+end
+
+local function environment(version)
+    local out = {}
+    if not os.getenv "POL_PROOF_DEV_MODE" then out.POL_PROOF_DEV_MODE = "true" end
+    if version == "JUN" then
+        out.LOGOS_BLOCKCHAIN_CIRCUITS = circuits()
+        out.LBC_ROOT_DIR = env "LBC_ROOT_DIR" or out.LOGOS_BLOCKCHAIN_CIRCUITS
+    end
+    return out
+end
+
+--- Called on the host before its nodes get addresses: what they need is there, or it raises usage. May wait.
+---@param settings table of the kind
+function M.fetch(settings)
+    settings = checked(settings)
+    if not named_program(settings) then bundle.open() end
+    program_of(settings)
+    if settings.version == "JUN" then circuits() end
+end
+
+--- Refuses a plan that the real node cannot run.
+---@param plan table
+---@param kind table of the nodes: this one, or one made of it
+function M.accept(plan, kind)
+    if checked(kind.settings).version == "AUG" and plan.load then
+        errors.bad_config("transactions_with: in the form AUG every transaction pays a fee by a transfer that its node adds "
+            .. "(/wallet/fund), and the load does not ask for that; in the form JUN inscriptions are free")
+    end
+    if plan.slot_ms < config.MIN_SLOT_MS then
+        errors.bad_config("kind logos: slots of %gs; the real node takes no less than 1s: t:slot_duration(\"1s\"), or "
+            .. "CONSENSUS_SLOT_TIME=1", plan.slot_seconds)
+    end
+end
+
+--- What logos_config is told of a cluster.
+local function logos_cluster(cluster, version)
+    local nodes = {}
+    for i, node in ipairs(cluster.nodes) do
+        nodes[i] = { index = node.index, stake = node.stake, host = node.host, blend_port = node.ports.blend }
+    end
+    return {
+        name = cluster.chain_id, seed = cluster.seed, genesis_time = cluster.genesis_time_ms // 1000, slot_ms = cluster.slot_ms,
+        security_param = cluster.security_param, active_slot_ratio = cluster.active_slot_ratio, version = version, nodes = nodes,
+    }
+end
+
+--- The cluster as it is when the first node starts: its genesis holds the notes of all nodes.
+---@param cluster tfl.KindCluster
+---@return tfl.KindCluster
+function M.deployment(cluster) return cluster end
+
+--- The id of the genesis block, 64 hex digits.
+---@param cluster tfl.KindCluster
+---@param settings? table
+---@return string
+function M.genesis_id(cluster, settings)
+    return config.hex(config.genesis(logos_cluster(cluster, checked(settings).version)).header_id)
+end
+
+local texts = setmetatable({}, { __mode = "k" }) -- deployment.yaml by cluster and settings: it is made once
+
+local function deployment_text(cluster, settings)
+    local made, of = texts[cluster] or {}, settings.deployment or settings.version
+    texts[cluster] = made
+    made[of] = made[of] or require("tfl.core.yaml").emit(config.deployment(logos_cluster(cluster, settings.version),
+        settings.deployment))
+    return made[of]
+end
+
+--- The node_spec of one node.
+---@param node tfl.KindNode
+---@param cluster tfl.KindCluster
+---@return tfl.NodeSpec
+function M.spec(node, cluster)
+    local settings = checked(node.settings)
+    local program, user = program_of(settings), config.user(cluster.seed, node)
+    local argv = { program, "user.yaml", "--deployment", "deployment.yaml" }
+    table.move(node.args or {}, 1, #(node.args or {}), #argv + 1, argv)
+    return {
+        argv = argv,
+        env = environment(settings.version),
+        files = {
+            ["user.yaml"] = { content = require("tfl.core.yaml").emit(files.configured(node, user)), mode = tonumber("600", 8) },
+            ["deployment.yaml"] = { content = deployment_text(cluster, settings), mode = tonumber("644", 8) },
+        },
+        check = { program, "user.yaml", "--deployment", "deployment.yaml", "--check-config" },
+        ports = node.ports,
+        ready = { path = "/cryptarchia/info", peers = node.degree or #node.peers },
+        dialect = M.dialect,
+        stop_signal = "INT", -- TERM kills it on the spot
+    }
+end
+
+return M

@@ -1,0 +1,100 @@
+-- The kind logos, run with what stands in for the real node: clusters of every form of its interface, what the program is given,
+-- and what is refused before anything starts.
+local lfs = require "lfs"
+local nodes = require "spec.support.nodes"
+local support = require "spec.support"
+
+support.guard()
+
+local FORMS = { "J28", "APR", "JUN", "AUG" }
+
+--- f = 0.9 and 16 slots of 1 s: the least that liveness can be judged on.
+local function scenario(more, topology)
+    return nodes.scenario(([[:topology_with(function(t) t:nodes(3):kind("logos"):slot_duration("1s"):active_slot_coeff(0.9)
+        :security_param(3, {unsafe_k = true}) %s end):with_run_duration "16s" %s]]):format(topology or "", more or ""), nodes.WORKLOAD .. [[
+        local seen = tfl.expectation "seen"
+        function seen:evaluate(ctx)
+            local tip = ctx:node(0):client():consensus_info().lib
+            for _, node in ipairs(ctx:nodes()) do
+                local block = node:client():block(tip)
+                if block.id ~= tip or block.slot < 1 then ctx:fail("%s gave another block", node.name) end
+            end
+        end
+    ]])
+end
+
+local function env(form, more)
+    local circuits = support.path "circuits"
+    lfs.mkdir(circuits)
+    local out = {
+        LOGOS_BLOCKCHAIN_NODE_BIN = support.stand_in(), STAND_IN_VERSION = form,
+        LOGOS_BLOCKCHAIN_NODE_VERSION = form == "AUG" and "AUG" or nil,
+        LOGOS_BLOCKCHAIN_CIRCUITS = form ~= "AUG" and circuits or nil,
+    }
+    for name, value in pairs(more or {}) do out[name] = value end
+    return out
+end
+
+it("runs a cluster whatever form its nodes' interface has, gives them what they need, and ends them by SIGINT", function()
+    local file, runs = scenario ":expect_consensus_liveness():with_expectation(seen)", {}
+    for i, form in ipairs(FORMS) do
+        runs[form] = support.start { file, "--quiet", "--keep", "--seed", tostring(i), "--out", support.path(form), env = env(form) }
+    end
+    for _, form in ipairs(FORMS) do
+        local result = runs[form]:wait(120)
+        assert.equal(0, result.code, form .. "\n" .. result.text)
+        local summary = support.json(support.read(support.path(form) .. "/summary.json"))
+        assert.is_true(nodes.expectation({ summary = summary, text = result.text }, "consensus_liveness").figures.canonical >= 7, form)
+        for i = 0, 2 do
+            local folder = ("%s/nodes/node-%d/"):format(support.path(form), i)
+            local record = support.read(folder .. "record.txt")
+            assert.truthy(record:find("arg user.yaml\narg --deployment\narg deployment.yaml\n", 1, true), record)
+            assert.truthy(record:find("env POL_PROOF_DEV_MODE=true\n", 1, true), record)
+            local circuits = form ~= "AUG" and support.path "circuits" or ""
+            circuits = ("env LOGOS_BLOCKCHAIN_CIRCUITS=%s\nenv LBC_ROOT_DIR=%s\n"):format(circuits, circuits)
+            assert.truthy(record:find(circuits, 1, true), record)
+            assert.truthy(record:find("file 600 user.yaml\n", 1, true), record)
+            assert.truthy(record:find("file 644 deployment.yaml\n", 1, true), record)
+            assert.truthy(record:find "\nsignal INT\n$", record)
+            local seeds = 0 -- no secret is anywhere else
+            for secret in support.read(folder .. "user.yaml"):gmatch "!%a+%d* '?(%x+)" do
+                seeds = seeds + 1
+                assert.is_nil(support.read(folder .. "deployment.yaml"):find(secret, 1, true))
+                assert.is_nil(support.read(support.path(form) .. "/plan.json"):find(secret, 1, true))
+            end
+            assert.equal(4, seeds)
+        end
+    end
+end)
+
+it("refuses what the real node cannot do, before anything starts", function()
+    local cases = {
+        { "slots of 0.2s; the real node takes no less than 1s", env = { CONSENSUS_SLOT_TIME = "0.2" } },
+        { "LOGOS_BLOCKCHAIN_NODE_VERSION: there is no form \"JULY\".*there are JUN and AUG",
+            env = { LOGOS_BLOCKCHAIN_NODE_VERSION = "JULY" } },
+        { "transactions_with: not with the kind logos: .*inscription", ":wallets(2):transactions_with(function(x) x:rate(1) end)" },
+        { "transactions_with: in the form AUG every transaction pays a fee", [[:wallets(2):transactions_with(function(x)
+            x:rate(1):kind("inscription") end)]], env = { LOGOS_BLOCKCHAIN_NODE_VERSION = "AUG" } },
+        { "expect_conservation: not with the kind logos: .*cannot be replayed", ":expect_conservation()" },
+    }
+    for _, case in ipairs(cases) do
+        local result = support.run { "check", scenario(case[2]), env = case.env }
+        assert.equal(2, result.code, result.text)
+        assert.truthy(result.err:find(case[1]), result.text)
+    end
+end)
+
+it("says which program or folder is missing, and which variable names it", function()
+    local file, here = scenario(), support.path "circuits"
+    local cases = {
+        { "there is no program logos%-blockchain%-node on PATH; .*LOGOS_BLOCKCHAIN_NODE_BIN", { LOGOS_BLOCKCHAIN_NODE_BIN = "" } },
+        { "circuits is not an executable file; set LOGOS_BLOCKCHAIN_NODE_BIN", { LOGOS_BLOCKCHAIN_NODE_BIN = here } },
+        { "circuits are not there: /no/such is not a folder; .*LOGOS_BLOCKCHAIN_CIRCUITS", { LOGOS_BLOCKCHAIN_CIRCUITS = "/no/such" } },
+        { "circuits are not there: /.*/home/%.logos%-blockchain%-circuits is not", { LOGOS_BLOCKCHAIN_CIRCUITS = "" } },
+    }
+    for _, case in ipairs(cases) do
+        local result = support.run { file, "--quiet", env = env("JUN", case[2]) }
+        assert.equal(2, result.code, result.text)
+        assert.truthy(result.out:find(case[1]), result.text)
+    end
+end)
