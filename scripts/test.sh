@@ -9,6 +9,8 @@
 set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
 . "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/setup/lib.sh"
+# shellcheck source=scripts/setup/docker.sh
+. "$root/scripts/setup/docker.sh"
 
 yes=0 fast=0 only=.
 while [ $# -gt 0 ]; do
@@ -43,6 +45,7 @@ stop() {
     exit 130
 }
 trap stop INT TERM
+trap stop_engine EXIT
 
 # one NAME SECONDS COMMAND…: runs it with a time limit. It may write "passed failed skipped" to $TFL_COUNTS, else it counts as one by
 # its exit code. Its output is shown when anything failed, and kept in build/test; the counts go to a file for `add`.
@@ -124,6 +127,9 @@ only=$wanted
 compute &
 computing=$!
 group c-specs 300 scripts/test/c_specs.sh
+while IFS= read -r file; do
+    [[ ! ${file%_spec.lua} =~ $only ]] || { start_engine "$logs/dockerd.log" && break; }
+done < <(grep -rl --include='*_spec.lua' 'spec\.support\.docker"' spec)
 lua5.4 spec/support/leaks.lua snapshot "$logs/before"
 while IFS= read -r file; do
     beside "${file%_spec.lua}" 300 scripts/test/spec.sh "$file"

@@ -8,11 +8,14 @@ Environment (flags win over it, it wins over the script's defaults):
   LOGOS_BLOCKCHAIN_DEMO_NODES       number of nodes, as -n
   LOGOS_BLOCKCHAIN_DEMO_RUN_SECS    duration of the window in seconds, as -t
   LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS  set: keep node data and logs of runs that pass, too
-  LOGOS_BLOCKCHAIN_NODE_BIN         program of the kind logos (else logos-blockchain-node on PATH)
+  LOGOS_BLOCKCHAIN_NODE_BIN         program of the kind logos (else logos-blockchain-node on PATH); goes into bundles, too
   LOGOS_BLOCKCHAIN_NODE_VERSION     form of its files, JUN (the default) or AUG
-  LOGOS_BLOCKCHAIN_CIRCUITS         folder of its circuits (~/.logos-blockchain-circuits); AUG needs none
+  LOGOS_BLOCKCHAIN_CIRCUITS         folder of its circuits (~/.logos-blockchain-circuits; AUG needs none); go into the image, too
   LBC_ROOT_DIR                      given to it as it is; the circuits when not set
   POL_PROOF_DEV_MODE                given to it as it is; true when not set
+  LOGOS_BLOCKCHAIN_TESTNET_IMAGE    name of the image (logos-blockchain-testing:local)
+  LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD   1: build_test_image.sh uses the image that is there, whatever it was made of
+  LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD  1: build_test_image.sh builds it anew though nothing has changed
   SLOW_TEST_ENV                     true: a slow machine; deadlines and the time before genesis double
   TFL_LOG                           tfl's own log: warn, info, "warn,feed=debug" (RUST_LOG when unset)
   TFL_NODE_BIN                      program of the reference kind instead of the tfl-node beside tfl

@@ -40,12 +40,12 @@ local function check_lua(file, lines)
             end
             open[#open] = nil
         elseif line:match("%f[%w_]function%f[^%w_][^\n]*%)%s*$") then
-            open[#open + 1] = { indent = indent, number = number, block = line:match("^%s*describe%(") ~= nil }
+            open[#open + 1] = { indent = indent, number = number, block = line:match("^%s*[%w.]*describe%(") ~= nil }
         end
     end
 end
 
-local FIND = "cd '%s' && find engine bindings lua scenarios scripts spec -name '*.[ch]' -o -name '*.lua' -o -name '*.sh'"
+local FIND = "cd '%s' && find engine bindings lua scenarios scripts assets spec -name '*.[ch]' -o -name '*.lua' -o -name '*.sh'"
 local pipe = assert(io.popen((FIND .. " | LC_ALL=C sort"):format(root:gsub("'", "'\\''"))))
 local files = 0
 for file in pipe:lines() do

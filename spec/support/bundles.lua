@@ -44,8 +44,8 @@ end
 --- A bundle in which a command of sh (in its folder) has changed something. Gives the new file.
 function bundles.changed(file, command)
     local folder, to = bundles.unpack(file), support.path "changed.tar.gz"
-    local out, code = support.sh(("cd %s && %s && cd .. && tar -czf %s %s"):format(support.quote(folder), command, support.quote(to),
-        support.quote(folder:match "[^/]*$")))
+    local out, code = support.sh(("cd %s && %s && cd .. && tar -c %s | gzip -1 >%s"):format(support.quote(folder), command,
+        support.quote(folder:match "[^/]*$"), support.quote(to)))
     assert(code == 0, out)
     return to
 end
