@@ -2,6 +2,7 @@
 #include "bindings/client.h"
 
 #include <json-c/json.h>
+#include <string.h>
 
 /* A transaction: what a wallet has signed ({body, hash}), the JSON of the contract as a table, or its text. Pushes the text. */
 static const char *check_transaction(lua_State *L, int index, size_t *len)
@@ -28,6 +29,48 @@ static int push_accepted(lua_State *L, struct tfl_op *op)
     return 1;
 }
 
+static int push_made(lua_State *L, struct tfl_op *op)
+{
+    tfl_push_hash(L, &TFL_CONTAINER(op, struct tfl_client_op, op)->made);
+    return 1;
+}
+
+static int handed_in(lua_State *L, int status, lua_KContext context)
+{
+    (void)L, (void)status, (void)context;
+    return 1;
+}
+
+/* A transaction that is not handed in as it is: {hand_in = function(client, tx, options) → hash}, or one that only the node with
+ * the key can make, {node = its name, body =}. True when that is under way; *result is then what to return. */
+static bool hand_in_otherwise(lua_State *L, struct tfl_client *client, int64_t timeout_ms, int *result)
+{
+    size_t len = 0;
+    if (!lua_istable(L, 2))
+        return false;
+    if (lua_getfield(L, 2, "hand_in") == LUA_TFUNCTION) {
+        tfl_task_check(L, "client:submit_transaction");
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, 2);
+        lua_pushvalue(L, 3);
+        lua_callk(L, 3, 1, 0, handed_in);
+        *result = 1;
+        return true;
+    }
+    if (lua_getfield(L, 2, "node") != LUA_TSTRING)
+        return false;
+    const char *node = lua_tostring(L, -1);
+    if (strcmp(node, client->name) != 0)
+        luaL_error(L,
+            "client:submit_transaction: only %s has the key of this transaction; hand it to its client",
+            node);
+    lua_getfield(L, 2, "body");
+    const char *body = luaL_checklstring(L, -1, &len);
+    tfl_task_check(L, "client:submit_transaction");
+    *result = tfl_task_await(L, &tfl_client_transfer(client, body, len, timeout_ms)->op, push_made);
+    return true;
+}
+
 /* client:submit_transaction(tx[, {timeout}]) → its hash, once the node has accepted it. Raises `rejected` when the node refuses
  * it, http_status when it cannot take it now. */
 int tfl_client_l_submit(lua_State *L)
@@ -35,6 +78,10 @@ int tfl_client_l_submit(lua_State *L)
     struct tfl_client *client = tfl_check_client(L, 1);
     int64_t timeout_ms = tfl_opt_answer_timeout(L, 3);
     size_t len = 0;
+    int result = 0;
+    lua_settop(L, 3);
+    if (hand_in_otherwise(L, client, timeout_ms, &result))
+        return result;
     lua_settop(L, 3);
     const char *body = check_transaction(L, 2, &len);
     tfl_task_check(L, "client:submit_transaction");

@@ -136,6 +136,18 @@ static int l_inscription(lua_State *L)
     return push_tx(L, s);
 }
 
+/* wallet:sign(hash of a transaction) → signature, 128 hex digits. */
+static int l_sign(lua_State *L)
+{
+    const struct tfl_wallet *w = tfl_check_wallet(L, 1);
+    struct tfl_hash hash = tfl_check_hash(L, 2);
+    uint8_t signature[TFL_SIGNATURE_SIZE];
+    char hex[2 * TFL_SIGNATURE_SIZE + 1];
+    tfl_sign(signature, &w->key, hash.b, sizeof hash.b);
+    lua_pushstring(L, tfl_hex(hex, signature, sizeof signature));
+    return 1;
+}
+
 /* ---- notes */
 
 void tfl_check_note(lua_State *L, int index, const uint8_t pk[TFL_PUBLIC_KEY_SIZE], struct tfl_note *note)
@@ -325,8 +337,8 @@ static int l_check(lua_State *L)
 int tfl_open_wallet(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"transfer", l_transfer}, {"inscription", l_inscription},
-        {"receive", l_receive}, {"sync", l_sync}, {"settled", l_settled}, {"dropped", l_dropped},
-        {"balance", l_balance}, {NULL, NULL}};
+        {"sign", l_sign}, {"receive", l_receive}, {"sync", l_sync}, {"settled", l_settled},
+        {"dropped", l_dropped}, {"balance", l_balance}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"new", l_new}, {"fund", l_fund}, {"check", l_check}, {NULL, NULL}};
     static const luaL_Reg none[] = {{NULL, NULL}};
     tfl_chain_init();

@@ -101,6 +101,8 @@ static int read_reply(struct tfl_client_op *o, struct tfl_error *err)
         return tfl_reply_block(o->json, &o->asked, &o->block, err);
     case TFL_ASK_BLOCKS:
         return tfl_reply_blocks(o->json, &o->blocks, &o->n, err);
+    case TFL_ASK_TRANSFER:
+        return tfl_reply_made(o->json, &o->made, err);
     case TFL_ASK_SUBMIT:
     case TFL_ASK_RAW:
         break;
@@ -181,7 +183,7 @@ static int check_status(struct tfl_client_op *o, struct tfl_error *err)
     enum tfl_code code = TFL_E_HTTP_STATUS;
     if (o->status == 200)
         return 0;
-    if (o->question == TFL_ASK_SUBMIT) {
+    if (o->question == TFL_ASK_SUBMIT || o->question == TFL_ASK_TRANSFER) {
         enum tfl_submit_answer answer = tfl_submit_answer(o->status, o->body.len ? o->body.data : "");
         if (answer == TFL_SUBMIT_ACCEPTED)
             return 0;
@@ -342,13 +344,25 @@ struct tfl_client_op *tfl_client_blocks(
     return get(client, TFL_ASK_BLOCKS, path, timeout_ms);
 }
 
+static struct tfl_client_op *post(struct tfl_client *client, enum tfl_question question, const char *path,
+    const void *body, size_t body_len, int64_t timeout_ms)
+{
+    struct tfl_client_op *o = new_op(client, question, path, timeout_ms);
+    if (path)
+        ask(o, "POST", body, body_len, NULL);
+    return o;
+}
+
 struct tfl_client_op *tfl_client_submit(
     struct tfl_client *client, const void *body, size_t body_len, int64_t timeout_ms)
 {
-    struct tfl_client_op *o = new_op(client, TFL_ASK_SUBMIT, client->dialect->submit, timeout_ms);
-    if (client->dialect->submit)
-        ask(o, "POST", body, body_len, NULL);
-    return o;
+    return post(client, TFL_ASK_SUBMIT, client->dialect->submit, body, body_len, timeout_ms);
+}
+
+struct tfl_client_op *tfl_client_transfer(
+    struct tfl_client *client, const void *body, size_t body_len, int64_t timeout_ms)
+{
+    return post(client, TFL_ASK_TRANSFER, client->dialect->transfer, body, body_len, timeout_ms);
 }
 
 struct tfl_client_op *tfl_client_mempool(struct tfl_client *client, int64_t timeout_ms)

@@ -37,6 +37,7 @@ struct tfl_client_op {
         TFL_ASK_BLOCKS,
         TFL_ASK_SLOTS,
         TFL_ASK_SUBMIT,
+        TFL_ASK_TRANSFER,
         TFL_ASK_RAW
     } question;
     struct json_object *json; /* block, blocks: the whole reply */
@@ -45,6 +46,7 @@ struct tfl_client_op {
     struct tfl_block_head block;
     struct tfl_block_head *blocks;
     struct tfl_hash *ids;
+    struct tfl_hash made; /* of a transfer */
     uint64_t *slots;
     size_t n; /* of blocks, ids or slots */
     int status;
@@ -76,6 +78,9 @@ struct tfl_client_op *tfl_client_late_slots(struct tfl_client *client, int64_t t
 /* Hands in a transaction: body is the JSON of the contract. Success: the node has accepted it. TFL_E_REJECTED: the node
  * has refused it, with status and words; TFL_E_HTTP_STATUS: it cannot take it now (404, 408, 429, 5xx). */
 struct tfl_client_op *tfl_client_submit(
+    struct tfl_client *client, const void *body, size_t body_len, int64_t timeout_ms);
+/* Has the node make a transfer of its own wallet and hand it in; made is its hash. Errors as for submit. */
+struct tfl_client_op *tfl_client_transfer(
     struct tfl_client *client, const void *body, size_t body_len, int64_t timeout_ms);
 /* Hashes of the transactions in the node's mempool, as ids. */
 struct tfl_client_op *tfl_client_mempool(struct tfl_client *client, int64_t timeout_ms);

@@ -25,6 +25,7 @@ static const struct tfl_dialect dialects[] = {
         .stream = "/cryptarchia/events/blocks/stream",
         .stream_old = "/cryptarchia/blocks/stream",
         .submit = "/mempool/add/tx",
+        .transfer = "/wallet/transactions/transfer-funds",
         .mempool = "/mempool/view"},
 };
 

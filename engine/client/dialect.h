@@ -15,8 +15,9 @@ struct tfl_dialect {
     const char *stream;     /* rows as they come */
     const char *stream_old; /* the same, bare blocks: asked when the newer one is not there */
     const char *late_slots;
-    const char *submit;  /* POST of one transaction */
-    const char *mempool; /* hashes of the transactions that wait */
+    const char *submit;   /* POST of one transaction */
+    const char *transfer; /* POST of a wish that the node makes a transfer of; the answer tells the hash */
+    const char *mempool;  /* hashes of the transactions that wait */
 };
 
 /* "reference" or "logos"; NULL and err (naming those there are) for others. */

@@ -189,6 +189,11 @@ int tfl_reply_ids(struct json_object *json, struct tfl_hash **ids, size_t *n, st
     return 0;
 }
 
+int tfl_reply_made(struct json_object *json, struct tfl_hash *hash, struct tfl_error *err)
+{
+    return get_hash(member(json, "hash"), "hash", hash, err);
+}
+
 int tfl_reply_slots(struct json_object *json, uint64_t **slots, size_t *n, struct tfl_error *err)
 {
     size_t len = 0;

@@ -35,6 +35,9 @@ void tfl_network_info_done(struct tfl_network_info *network);
 /* An array of ids; *ids is owned by the caller (free). */
 int tfl_reply_ids(struct json_object *json, struct tfl_hash **ids, size_t *n, struct tfl_error *err);
 
+/* {"hash": …}: of a transaction that the node has made. */
+int tfl_reply_made(struct json_object *json, struct tfl_hash *hash, struct tfl_error *err);
+
 /* An array of slots; *slots is owned by the caller (free). */
 int tfl_reply_slots(struct json_object *json, uint64_t **slots, size_t *n, struct tfl_error *err);
 

@@ -78,6 +78,7 @@ The load is open: a slow answer moves no later transaction, and latencies count 
   a:balance() · a:dropped(tx) takes back what tx spent · a:twin() signs with the same key and the same notes
   client:mempool() · ctx:block_feed():transaction(hash) · ctx:transactions(), the account of the load
   for i, late in ctx:pace{rate = 20} do … end                       -- arrivals of your own, 20 a second
+With the kind logos accounts are the nodes' own wallets, one each: hand a transfer to the client of the node that has the key.
 
 Of the account: unanswered (no node took it, after all tries), repeated (made again, the very same), orphaned (accepted, but built on one
 that no node took), pending (too young to be judged).

@@ -2,7 +2,6 @@
 local core = require "tfl.core.wallet"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
-local kinds = require "tfl.kinds"
 
 local M = {}
 
@@ -40,12 +39,33 @@ local function notes_each(count, balance, load)
     return math.max(1, math.min(each, NOTES_EACH, NOTES_MAX // count, balance))
 end
 
+local owners = setmetatable({}, { __mode = "k" }) -- of an account of the engine: the wallet of a node that it stands for
+local payers = setmetatable({}, { __mode = "k" }) -- of an account: how its inscriptions are paid for, where they must be
+
+--- Accounts where nodes have the wallets: one each. What is the node's to sign, it signs.
+local function plan_owned(plan, wish)
+    local list = plan.kind.accounts(plan)
+    if wish.balance then
+        errors.bad_config("wallets: the accounts are those of nodes of the kind %s, and hold what their stake is; leave balance out",
+            plan.kind.name)
+    elseif wish.count > #list then
+        errors.bad_config("wallets(%d): of nodes of the kind %s each has one account, and only %d have a stake; use :wallets(%d)",
+            wish.count, plan.kind.name, #list, #list)
+    end
+    plan.wallets, plan.accounts = { count = wish.count, balance = list[1].balance, notes_each = 1 }, {}
+    for i = 1, wish.count do
+        local account = core.new { seed = plan.seed, index = i - 1 }
+        plan.accounts[i], owners[account], payers[account] = account, list[i], plan.kind.payer(plan)
+    end
+end
+
 --- Gives the plan its accounts and the notes of its genesis.
 ---@param plan table gets .accounts, .wallets and .notes
 ---@param wish {count: integer, balance?: integer}|nil
 ---@param load? table the load's plan: {kind, users, each, peak_per_block}
 function M.plan(plan, wish, load)
     if not wish then return end
+    if plan.kind.accounts then return plan_owned(plan, wish) end
     local needed = load and load.kind == "transfer" and load.each or 1
     local balance = wish.balance or math.max(BALANCE, needed)
     if balance < needed then
@@ -69,11 +89,15 @@ end
 
 --- Hands the notes of genesis to the accounts; their ids depend on it, so this is when the genesis is known.
 function M.fund(plan)
-    if plan.accounts then core.fund(plan, plan.accounts) end
+    if plan.accounts and not plan.kind.accounts then core.fund(plan, plan.accounts) end
 end
 
 --- The account that signs tfl.inscription for a run.
-function M.signer(plan) return core.new { seed = plan.seed, index = SIGNER } end
+function M.signer(plan)
+    local account = core.new { seed = plan.seed, index = SIGNER }
+    payers[account] = plan.kind.payer and plan.kind.payer(plan)
+    return account
+end
 
 -- ---- what scripts see
 
@@ -95,7 +119,8 @@ local meta = {
 }
 
 local function wrap(account, ctx)
-    local wallet = setmetatable({ pk = account.pk, ctx = ctx }, meta)
+    local owner = owners[account]
+    local wallet = setmetatable({ pk = owner and owner.pk or account.pk, ctx = ctx }, meta)
     cores[wallet] = account
     return wallet
 end
@@ -112,13 +137,12 @@ function M.of(ctx)
 end
 
 --- A signed transfer, for client:submit_transaction. What it spends is spent for this wallet from now on, its change can be
---- spent at once.
+--- spent at once. Of a wallet that a node has: the wish, which is for the client of that node, and has no hash yet.
 ---@param options {to: tfl.Wallet|string, amount: integer} to: a wallet, or its key
 ---@return {hash: string, body: string, kind: string} transaction
 function Wallet:transfer(options)
     if type(options) ~= "table" then errors.usage "wallet:transfer{to = wallet, amount = n}: a table was expected" end
     options = errors.options("wallet:transfer", options, "to", "amount")
-    kinds.demand(self.ctx.run.plan.nodes, "transfer", "wallet:transfer")
     local amount = math.type(options.amount) and math.tointeger(options.amount)
     if not amount or amount < 1 then
         errors.usage("wallet:transfer: amount = %s: a whole number from 1 was expected", errors.show(options.amount))
@@ -127,7 +151,9 @@ function Wallet:transfer(options)
     if type(to) ~= "string" or not to:match("^" .. ("%x"):rep(64) .. "$") then
         errors.usage("wallet:transfer: to = %s: a wallet or a key of 64 hex digits was expected", errors.show(options.to))
     end
-    return cores[self]:transfer { to = to, amount = amount }
+    local owner = owners[cores[self]]
+    if not owner then return cores[self]:transfer { to = to, amount = amount } end
+    return { kind = "transfer", node = owner.node, body = self.ctx.run.plan.kind.transfer_body(owner.pk, to, amount) }
 end
 
 --- The last message that an account has signed in a channel: the next one names it as its parent.
@@ -150,6 +176,10 @@ function M.inscribe(what, account, options)
         data = options.data, channel = channel, parent = options.parent or channel and mine[channel],
     }
     mine[channel or made.channel], mine[made.channel] = made.message, made.message
+    local pay = payers[account]
+    if pay then -- the fee makes another transaction of it
+        made.hash, made.hand_in = nil, function(...) return pay(account, ...) end
+    end
     return made
 end
 
@@ -162,12 +192,14 @@ function Wallet:inscription(options) return M.inscribe("wallet:inscription", cor
 --- their change. Waits.
 ---@return integer
 function Wallet:balance()
-    kinds.demand(self.ctx.run.plan.nodes, "transfer", "wallet:balance")
     local last
-    for _, client in ipairs(self.ctx:node_clients()) do
+    local owner = owners[cores[self]]
+    for _, client in ipairs(owner and { self.ctx:client_of(owner.node) } or self.ctx:node_clients()) do
         local ok, reply = pcall(client.get, client, "/wallet/" .. self.pk .. "/balance")
         local said = ok and reply.status == 200 and json.decode(reply.body)
-        if said and type(said.notes) == "table" then
+        if owner and said and math.type(said.balance) == "integer" then
+            return said.balance
+        elseif not owner and said and type(said.notes) == "table" then
             for id, value in pairs(said.notes) do cores[self]:receive { id = id, value = value } end
             return (cores[self]:balance())
         end
@@ -191,6 +223,7 @@ end
 ---@return tfl.Wallet
 function Wallet:twin()
     local plan = self.ctx.run.plan
+    if owners[cores[self]] then errors.usage "wallet:twin: a node has the key of this wallet, so there is no second program with it" end
     for i, account in ipairs(plan.accounts) do
         if account.pk == self.pk then
             local second = core.new { seed = plan.seed, index = i - 1 }

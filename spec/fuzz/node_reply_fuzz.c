@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint64_t *slots = NULL;
         size_t n;
         tfl_reply_info(json, &info, &err);
+        tfl_reply_made(json, &asked, &err);
         if (tfl_reply_network(json, &network, &err) == 0)
             tfl_network_info_done(&network);
         if (tfl_reply_ids(json, &ids, &n, &err) == 0)

@@ -67,6 +67,52 @@ it("runs a cluster whatever form its nodes' interface has, gives them what they 
     end
 end)
 
+-- Transfers are made by the node that has the key; inscriptions are free in JUN and paid for in AUG. The stand-in takes an inscription only
+-- when its proof is right for the hash that it finds itself.
+local TRANSACTIONS = [[
+    local function included(ctx, node, tx)
+        local hash = ctx:node(node):client():submit_transaction(tx)
+        ctx:eventually(function() return ctx:block_feed():transaction(hash) end, { within = "30s" })
+        return hash
+    end
+    local function refused(pattern, f, ...)
+        local ok, e = pcall(f, ...)
+        local message = type(e) == "table" and e.message or tostring(e)
+        if ok or not message:find(pattern) then error(("wanted %s, got %s"):format(pattern, message), 2) end
+    end
+    function w:start(ctx)
+        local a, b = table.unpack(ctx:wallet_accounts())
+        equal((1 << 53) + 1, a:balance(), "balance")
+        local first = included(ctx, 0, a:transfer { to = b, amount = 5 })
+        equal(first, ctx:block_feed():transaction(first) and first)
+        included(ctx, 1, a:inscription { channel = "c", data = "one" })
+        included(ctx, 2, a:inscription { channel = "c", data = "two" })
+        included(ctx, 1, tfl.inscription { data = "three" })
+        local one = ctx:node(1):client()
+        refused("only node%-0 has the key", one.submit_transaction, one, a:transfer { to = b, amount = 5 })
+        refused("status 500, expected 200: insufficient funds$", one.submit_transaction, one, b:transfer { to = a, amount = 100000 })
+        refused("a node has the key", a.twin, a)
+    end
+]]
+
+it("hands transactions in as each form wants it", function()
+    local load = support.write("load.lua", support.read(scenario(
+        [[:wallets(2):transactions_with(function(x) x:per_second(5):kind("inscription") end):expect_tx_inclusion()]])))
+    local scripted = nodes.scenario([[:topology_with(function(t) t:nodes(3):kind("logos"):slot_duration("1s"):active_slot_coeff(0.9)
+        :security_param(3, {unsafe_k = true}) end):wallets(3):with_workload(w)]], nodes.WORKLOAD .. TRANSACTIONS)
+    local runs = {}
+    for _, form in ipairs { "JUN", "AUG" } do
+        runs[form] = support.start { scripted, "--quiet", "--out", support.path(form), env = env(form) }
+    end
+    runs.load = support.start { load, "--quiet", "--out", support.path "load", env = env "JUN" }
+    for name, run in pairs(runs) do
+        local result = run:wait(120)
+        assert.equal(0, result.code, name .. "\n" .. result.text)
+    end
+    local counts = support.json(support.read(support.path "load" .. "/summary.json")).transactions
+    assert.same({ 80, 80 }, { counts.planned, counts.included })
+end)
+
 it("refuses what the real node cannot do, before anything starts", function()
     local cases = {
         { "slots of 0.2s; the real node takes no less than 1s", env = { CONSENSUS_SLOT_TIME = "0.2" } },

@@ -7,6 +7,8 @@
  * properly; it has no other graceful way. */
 #include "stand_in_chain.h"
 
+#include "stand_in_wallet.h"
+
 #include <signal.h>
 
 /* ---- the API */
@@ -119,8 +121,16 @@ static void answer(struct fake_conn *c, const char *method, const char *path, co
         one_block(c, path + 20, false);
     else if (is(path, "/storage/block") && is(method, "POST") && old() && body[0] == '"')
         one_block(c, body + 1, true);
+    else if (is(path, "/mempool/add/tx") && is(method, "POST") && is(stand.version, "AUG"))
+        submit_funded(c, body);
     else if (is(path, "/mempool/add/tx") && is(method, "POST"))
         submit(c, body);
+    else if (is(path, "/wallet/transactions/transfer-funds") && new ())
+        make_transfer(c, body);
+    else if (is(path, "/wallet/fund") && new ())
+        fund(c, body);
+    else if (strncmp(path, "/wallet/", 8) == 0)
+        balance(c, path);
     else if (is(path, "/mempool/view") && new ())
         mempool(c);
     else

@@ -250,7 +250,7 @@ static void datagram(struct tfl_io *io, int events)
     take_tx(&hash, rest + 1, slot);
 }
 
-/* As the contract has it: only what needs no chain is checked. AUG wants a fee, which lone inscriptions do not pay: they wait. */
+/* As the contract has it: only what needs no chain is checked. */
 static void submit(struct fake_conn *c, const char *body)
 {
     struct tfl_error err;
@@ -266,8 +266,7 @@ static void submit(struct fake_conn *c, const char *body)
     struct json_object *json = json_tokener_parse(body), *mantle;
     json_object_object_get_ex(json, "mantle_tx", &mantle);
     json_object_object_add(mantle, "hash", json_object_new_string(tfl_hash_hex(hex, &hash)));
-    take_tx(&hash, json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
-        is(stand.version, "AUG") ? UINT64_MAX : wall_slot() + AFTER);
+    take_tx(&hash, json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN), wall_slot() + AFTER);
     json_object_put(json);
     tfl_tx_done(&tx);
     fake_json(c, "null");

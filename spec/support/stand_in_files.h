@@ -18,6 +18,7 @@ struct stand_config {
     bool aug; /* body_root instead of block_root */
     uint8_t root[32];
     uint64_t genesis_time, slot_ms, numerator, denominator, security;
+    char *user; /* the text of user.yaml */
     int http, p2p, blend, dials[STAND_PEERS], n_dials;
 };
 
@@ -93,7 +94,7 @@ static int stand_udp_port(const char *multiaddr, const char *where)
 
 static void stand_read_user(struct stand_config *c, const char *path)
 {
-    TFL_FREE char *text = stand_read(path);
+    char *text = c->user = stand_read(path);
     const char *at = stand_value(text, "listen_address", path);
     if (strncmp(text, "bogus:", 6) == 0 || strstr(text, "\nbogus:")) /* as serde says it */
         stand_die("unknown field `bogus`, expected one of `network`, `blend`, `cryptarchia`", path);

@@ -13,7 +13,8 @@ local M = {
     settings_of = { "version", "program", "deployment" },
     capabilities = {
         link = "its nodes speak QUIC over UDP, and tfl's relays, which make link faults, carry TCP",
-        transfer = "its transfers carry proofs that only the node which owns the key can make; x:kind(\"inscription\") works",
+        transfer_load = "its nodes make transfers themselves, a note at a time; x:kind(\"inscription\") works, and so does wallet:transfer "
+            .. "in a workload",
         replay = "its ledger needs proofs that tfl cannot check, so the chain cannot be replayed here",
     },
 }
@@ -105,11 +106,50 @@ end
 function M.accept(plan, kind)
     if checked(kind.settings).version == "AUG" and plan.load then
         errors.bad_config("transactions_with: in the form AUG every transaction pays a fee by a transfer that its node adds "
-            .. "(/wallet/fund), and the load does not ask for that; in the form JUN inscriptions are free")
+            .. "(/wallet/fund), and the load does not ask for that, as client:submit_transaction(wallet:inscription{…}) does; in the form "
+            .. "JUN inscriptions are free")
     end
     if plan.slot_ms < config.MIN_SLOT_MS then
         errors.bad_config("kind logos: slots of %gs; the real node takes no less than 1s: t:slot_duration(\"1s\"), or "
             .. "CONSENSUS_SLOT_TIME=1", plan.slot_seconds)
+    end
+end
+
+--- Accounts of a scenario: the wallets of the nodes that have a stake, by what each can spend.
+---@param plan table
+---@return {node:string, pk:string, balance:integer}[]
+function M.accounts(plan)
+    local list = {}
+    for _, node in ipairs(plan.nodes) do
+        if node.stake > 0 then
+            list[#list + 1] = { node = node.name, pk = config.hex(config.keys(plan.seed, node.index).fund.pk), balance = node.stake }
+        end
+    end
+    return list
+end
+
+--- The wish that a node makes a transfer of.
+---@param from string hex key
+---@param to string hex key
+---@param amount integer
+---@return string
+function M.transfer_body(from, to, amount)
+    return ('{"tip":null,"change_public_key":"%s","funding_public_keys":["%s"],"recipient_public_key":"%s","amount":%d}'):format(from,
+        from, to, amount)
+end
+
+--- How inscriptions are paid for: by the wallet of the node they are handed to. nil: they are free.
+---@param plan table
+---@return nil|fun(account:userdata, client:table, tx:table, options:table|nil):string hash
+function M.payer(plan)
+    if checked(plan.kind.settings).version ~= "AUG" then return nil end
+    return function(account, client, tx, options)
+        for _, owner in ipairs(M.accounts(plan)) do
+            if owner.node == client:name() then
+                return require("tfl.kinds.logos_fee").hand_in(account, client, tx, owner.pk, options)
+            end
+        end
+        errors.usage("client:submit_transaction: %s has no stake, so it has nothing to pay the fee of an inscription with", client:name())
     end
 end
 

@@ -63,7 +63,7 @@ function Load:prepare(plan, wallets)
         errors.bad_config("users(%d): the scenario has %d wallets; use :wallets(%d), or fewer users", wish._users,
             wallets.count, wish._users)
     end
-    if wish._kind == "transfer" then kinds.demand(plan.nodes, "transfer", "transactions_with") end
+    if wish._kind == "transfer" then kinds.demand(plan.nodes, "transfer_load", "transactions_with") end
     self.plan = bounds.plan(plan, wish)
     self.plan.users = wish._users or wallets.count
     self.plan.kind = wish._kind

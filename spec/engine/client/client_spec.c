@@ -100,6 +100,37 @@ static void names_what_is_wrong(void **state)
     fails(w, tfl_client_info(w->client, 0), TFL_E_CONNECT, "(last: connection refused)");
 }
 
+static void has_a_node_make_a_transfer(void **state)
+{
+    struct world *w = *state;
+    TFL_BUF b = {0};
+    struct tfl_hash id = fake_id(5);
+    serve(w, "logos", answer);
+    tfl_buf_addf(&b, "{\"hash\":\"%s\"}", fake_hex(5));
+    w->reply = b.data;
+    w->status = 201;
+    finish(w, tfl_client_transfer(w->client, "{\"amount\":1}", 12, 0));
+    assert_false(w->op->op.failed);
+    assert_memory_equal(&w->op->made, &id, sizeof id);
+    assert_string_equal(w->path, "/wallet/transactions/transfer-funds");
+    assert_string_equal(w->body, "{\"amount\":1}");
+    drop(w);
+    w->reply = "{\"hash\":5}";
+    fails(w, tfl_client_transfer(w->client, "", 0, 0), TFL_E_BAD_REPLY,
+        "/wallet/transactions/transfer-funds: field hash: expected 64 hex digits, saw 5");
+    w->reply = "{}";
+    fails(w, tfl_client_transfer(w->client, "", 0, 0), TFL_E_BAD_REPLY, "saw nothing");
+    w->status = 500;
+    w->reply = "insufficient funds";
+    fails(w, tfl_client_transfer(w->client, "", 0, 0), TFL_E_HTTP_STATUS,
+        "status 500, expected 200: insufficient");
+    w->status = 422;
+    fails(w, tfl_client_transfer(w->client, "", 0, 0), TFL_E_REJECTED, "status 422");
+    tfl_client_unref(w->client);
+    w->client = tfl_client_new(w->http, w->loop, "node-7", w->server->url, "reference", NULL);
+    fails(w, tfl_client_transfer(w->client, "", 0, 0), TFL_E_UNSUPPORTED, "cannot be asked this");
+}
+
 static void bounds_replies(void **state)
 {
     struct world *w = *state;
@@ -224,6 +255,7 @@ int main(void)
         SPEC(asks_each_question),
         SPEC(reads_blocks),
         SPEC(names_what_is_wrong),
+        SPEC(has_a_node_make_a_transfer),
         SPEC(bounds_replies),
         SPEC(asks_old_nodes_the_old_way),
         SPEC(gives_raw_answers),
