@@ -95,7 +95,8 @@ static void preload(lua_State *L)
         {"block_feed", tfl_open_block_feed}, {"topology", tfl_open_topology}, {"yaml", tfl_open_yaml},
         {"local", tfl_open_local}, {"record", tfl_open_record}, {"proc", tfl_open_proc},
         {"load", tfl_open_load}, {"links", tfl_open_links}, {"pacer", tfl_open_pacer},
-        {"wallet", tfl_open_wallet}, {"ledger", tfl_open_ledger}, {"keys", tfl_open_keys}};
+        {"wallet", tfl_open_wallet}, {"ledger", tfl_open_ledger}, {"keys", tfl_open_keys},
+        {"http", tfl_open_http}};
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     for (size_t i = 0; i < TFL_LEN(modules); i++) {
         lua_pushfstring(L, "tfl.core.%s", modules[i].name);

@@ -70,6 +70,7 @@ int tfl_open_task(lua_State *L);
 int tfl_open_wait(lua_State *L);
 int tfl_open_json(lua_State *L);
 int tfl_open_client(lua_State *L);
+int tfl_open_http(lua_State *L);
 int tfl_open_block_feed(lua_State *L);
 int tfl_open_topology(lua_State *L);
 int tfl_open_yaml(lua_State *L);
