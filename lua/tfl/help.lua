@@ -11,6 +11,8 @@ Environment (flags win over it, it wins over the script's defaults):
   LOGOS_BLOCKCHAIN_NODE_BIN         program of the kind logos (else logos-blockchain-node on PATH); goes into bundles, too
   LOGOS_BLOCKCHAIN_NODE_VERSION     form of its files, JUN (the default) or AUG
   LOGOS_BLOCKCHAIN_CIRCUITS         folder of its circuits (~/.logos-blockchain-circuits; AUG needs none); go into the image, too
+  LOGOS_BLOCKCHAIN_CIRCUITS_URL     where setup-logos-blockchain-circuits.sh fetches them
+  LOGOS_BLOCKCHAIN_CIRCUITS_SHA256  their checksum, when there is none beside them; none: unchecked
   LBC_ROOT_DIR                      given to it as it is; the circuits when not set
   POL_PROOF_DEV_MODE                given to it as it is; true when not set
   LOGOS_BLOCKCHAIN_TESTNET_IMAGE    name of the image (logos-blockchain-testing:local)
