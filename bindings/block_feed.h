@@ -1,7 +1,8 @@
 #ifndef TFL_BINDINGS_BLOCK_FEED_H
 #define TFL_BINDINGS_BLOCK_FEED_H
 
-/* Shared by block_feed.c (the feed, subscriptions) and block_feed_judge.c (questions about the graph). */
+/* Shared by block_feed.c (the feed, subscriptions), block_feed_judge.c (questions about the graph) and block_feed_tell.c (what
+ * Lua tells it). */
 #include "bindings/client.h"
 #include "feed/block_feed.h"
 
@@ -21,6 +22,9 @@ int tfl_feed_transaction(lua_State *L);
 int tfl_feed_stats(lua_State *L);
 int tfl_feed_common_prefix(lua_State *L);
 int tfl_feed_judge(lua_State *L);
+int tfl_feed_enter_node(lua_State *L);
+int tfl_feed_tell(lua_State *L);
+int tfl_feed_view(lua_State *L);
 void tfl_feed_open_judge(lua_State *L);
 
 #endif

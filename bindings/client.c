@@ -322,7 +322,25 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
-/* client.new{name =, url =, dialect = "reference" | "logos"} */
+/* dialect = {base = "reference", info = "/path", stream = false…}: with the table at index; the strings stay in it. */
+static int set_paths(lua_State *L, struct tfl_client *client, int index, struct tfl_error *err)
+{
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+        bool none = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+        if (!none && lua_type(L, -1) != LUA_TSTRING)
+            return tfl_fail(err, TFL_E_USAGE, "dialect, %.60s: a path or false was expected, got a %s", name,
+                luaL_typename(L, -1));
+        if (strcmp(name, "base") != 0 &&
+            tfl_client_set_path(client, name, none ? NULL : lua_tostring(L, -1), err))
+            return -1;
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+/* client.new{name =, url =, dialect = "reference" | "logos" | "http" | {base = one of these, QUESTION = path | false}} */
 static int l_new(lua_State *L)
 {
     struct tfl_engine *engine = tfl_engine(L);
@@ -332,14 +350,19 @@ static int l_new(lua_State *L)
     lua_getfield(L, 1, "name");
     lua_getfield(L, 1, "url");
     lua_getfield(L, 1, "dialect");
-    const char *name = luaL_optstring(L, 2, ""), *dialect = luaL_optstring(L, 4, "reference");
+    bool own = lua_istable(L, 4);
+    if (own)
+        lua_getfield(L, 4, "base");
+    const char *name = luaL_optstring(L, 2, ""), *dialect = luaL_optstring(L, own ? 5 : 4, "reference");
     if (lua_type(L, 3) != LUA_TSTRING)
         return luaL_error(L, "bad argument: client.new needs url, the address of the node's API");
     struct box *box = lua_newuserdatauv(L, sizeof *box, 0);
     box->client = NULL;
     luaL_setmetatable(L, CLIENT_META);
     box->client = tfl_client_new(engine->http, engine->loop, name, lua_tostring(L, 3), dialect, &err);
-    return box->client ? 1 : tfl_raise(L, &err);
+    if (!box->client || (own && set_paths(L, box->client, 4, &err)))
+        return tfl_raise(L, &err);
+    return 1;
 }
 
 int tfl_open_client(lua_State *L)

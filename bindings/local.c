@@ -98,8 +98,8 @@ static int l_unbind(lua_State *L)
 }
 
 /* :add{name =, argv = {…}, env = {KEY = value}, cwd = folder, files = {[path in cwd] = {content =, mode =}},
- * ports = {http =, p2p =…}, url = nil | address of the API (default: of ports.http), ready = {path =, peers =},
- * dialect = "reference", stop_signal = "TERM", log = file}: makes a node known, or gives a stopped one a new spec.
+ * ports = {http =, p2p =…}, url = nil | address of the API (default: of ports.http, with a dialect), ready = {path =, peers =},
+ * dialect = nil | "reference"…, stop_signal = "TERM", log = file}: makes a node known, or gives a stopped one a new spec.
  * Raises bad_config, wrong_state. */
 static int l_add(lua_State *L)
 {
@@ -109,6 +109,14 @@ static int l_add(lua_State *L)
     if (tfl_local_add(local, tfl_read_node_spec(L, 2), &err))
         return tfl_raise(L, &err);
     return 0;
+}
+
+/* :write(name): its files, now, for somebody to look at them before it starts (a start writes them again). Raises io. */
+static int l_write(lua_State *L)
+{
+    struct tfl_error err;
+    struct tfl_local *local = check(L);
+    return tfl_local_write(local, luaL_checkstring(L, 2), &err) ? tfl_raise(L, &err) : 0;
 }
 
 /* ---- verbs: all wait until done; on one node they queue. Raise wrong_state, usage (no such node), spawn, timeout. */
@@ -296,10 +304,10 @@ static int l_ports_range(lua_State *L)
 int tfl_open_local(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"capabilities", l_capabilities}, {"reserve", l_reserve},
-        {"unbind", l_unbind}, {"add", l_add}, {"start", l_start}, {"stop", l_stop}, {"kill", l_kill},
-        {"restart", l_restart}, {"pause", l_pause}, {"resume", l_resume}, {"wait_ready", l_wait_ready},
-        {"next_exit", l_next_exit}, {"cleanup", l_cleanup}, {"pid", l_pid}, {"alive", l_alive},
-        {"state", l_state}, {"logs", l_logs}, {NULL, NULL}};
+        {"unbind", l_unbind}, {"add", l_add}, {"write", l_write}, {"start", l_start}, {"stop", l_stop},
+        {"kill", l_kill}, {"restart", l_restart}, {"pause", l_pause}, {"resume", l_resume},
+        {"wait_ready", l_wait_ready}, {"next_exit", l_next_exit}, {"cleanup", l_cleanup}, {"pid", l_pid},
+        {"alive", l_alive}, {"state", l_state}, {"logs", l_logs}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"new", l_new}, {"ports_range", l_ports_range}, {NULL, NULL}};
     tfl_class(L, LOCAL, methods, l_gc);
     luaL_newlib(L, functions);

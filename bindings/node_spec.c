@@ -96,7 +96,7 @@ static void read_files(lua_State *L, struct tfl_node_spec *spec)
     lua_pop(L, 1);
 }
 
-/* ports = {http = …, p2p = …}: all are freed just before the start; http is where the API is. */
+/* ports = {http = …, p2p = …}: all are freed just before the start; http is where the API is, when a dialect is spoken there. */
 static void read_ports(lua_State *L, struct tfl_node_spec *spec)
 {
     lua_getfield(L, AT, "ports");
@@ -109,7 +109,7 @@ static void read_ports(lua_State *L, struct tfl_node_spec *spec)
         if (!lua_isinteger(L, -1) || port < 1 || port > 65535)
             luaL_error(L, "node_spec %s: ports.%s must be a port", spec->name, lua_tostring(L, -2));
         spec->ports[spec->n_ports++] = (uint16_t)port;
-        if (!strcmp(lua_tostring(L, -2), "http") && !spec->url)
+        if (!strcmp(lua_tostring(L, -2), "http") && !spec->url && spec->dialect)
             spec->url = tfl_sprintf("http://127.0.0.1:%d", (int)port);
         lua_pop(L, 1);
     }
@@ -150,9 +150,9 @@ static int read_spec(lua_State *L)
     spec->log = copy_field(L, "log", true);
     read_files(L, spec);
     spec->url = copy_field(L, "url", false);
+    spec->dialect = copy_field(L, "dialect", false);
     read_ports(L, spec);
     read_ready(L, spec);
-    spec->dialect = copy_field(L, "dialect", false);
     const char *signal = tfl_field_string(L, AT, "node_spec", "stop_signal", false);
     spec->stop_signal = signal ? tfl_signal_number(signal) : 0;
     if (signal && !spec->stop_signal)

@@ -15,7 +15,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { MAX_FILE = 64 << 20 };
+enum { MAX_FILE = 64 << 20, PART_OF_FILE = 1 << 20 };
 
 /* sys.write(fd, text): writes all of it; false when the reader is gone (a closed pipe must not end a run). */
 static int l_write(lua_State *L)
@@ -140,6 +140,31 @@ static int l_read_file(lua_State *L)
     return 1;
 }
 
+/* sys.read_from(path, offset) → at most 1 MiB of text from there on ("" at the end), the offset after it; a file that is shorter
+ * than offset (it began anew) is read from its start. nil, message when it cannot be read. */
+static int l_read_from(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    lua_Integer offset = luaL_checkinteger(L, 2);
+    FILE *file = fopen(path, "rbe");
+    struct stat st;
+    if (!file || fstat(fileno(file), &st)) {
+        int fails = luaL_fileresult(L, 0, path);
+        if (file)
+            fclose(file);
+        return fails;
+    }
+    if (offset < 0 || offset > st.st_size)
+        offset = 0;
+    luaL_Buffer b;
+    char *text = luaL_buffinitsize(L, &b, PART_OF_FILE);
+    size_t n = fseeko(file, offset, SEEK_SET) ? 0 : fread(text, 1, PART_OF_FILE, file);
+    fclose(file);
+    luaL_pushresultsize(&b, n);
+    lua_pushinteger(L, offset + (lua_Integer)n);
+    return 2;
+}
+
 static int l_write_file(lua_State *L)
 {
     size_t n;
@@ -198,9 +223,9 @@ int tfl_open_sys(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"write", l_write}, {"isatty", l_isatty}, {"columns", l_columns},
         {"exe", l_exe}, {"pid", l_pid}, {"random", l_random}, {"stat", l_stat}, {"disk_free", l_disk_free},
-        {"list", l_list}, {"read_file", l_read_file}, {"write_file", l_write_file},
-        {"loop_lag_ms", l_loop_lag_ms}, {"psi_full", l_psi_full}, {"log_configure", l_log_configure},
-        {NULL, NULL}};
+        {"list", l_list}, {"read_file", l_read_file}, {"read_from", l_read_from},
+        {"write_file", l_write_file}, {"loop_lag_ms", l_loop_lag_ms}, {"psi_full", l_psi_full},
+        {"log_configure", l_log_configure}, {NULL, NULL}};
     luaL_newlib(L, functions);
     lua_pushliteral(L, TFL_VERSION);
     lua_setfield(L, -2, "version");

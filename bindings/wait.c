@@ -2,6 +2,8 @@
  * system. */
 #include "bindings/wait.h"
 
+#include "net/reach.h"
+
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -106,6 +108,21 @@ static int l_wait_interrupt(lua_State *L)
     return tfl_task_await(L, tfl_waiter_new(engine->loop, &engine->interrupt_waiters, -1), push_signum);
 }
 
+/* wait.reach(host, port, timeout_s): until somebody accepts TCP connections there. Raises timeout, naming the address. */
+static int l_reach(lua_State *L)
+{
+    struct tfl_addr addr;
+    struct tfl_error err;
+    lua_Integer port = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, port > 0 && port <= UINT16_MAX, 2, "not a port");
+    double timeout = luaL_checknumber(L, 3);
+    luaL_argcheck(L, timeout >= 0 && timeout < 1e6, 3, "a timeout in seconds was expected");
+    if (tfl_addr_make(&addr, luaL_checkstring(L, 1), (uint16_t)port, &err))
+        return tfl_raise(L, &err);
+    tfl_task_check(L, "reach");
+    return tfl_task_await(L, tfl_reach(tfl_engine(L)->loop, &addr, (int64_t)(timeout * 1000)), NULL);
+}
+
 /* task.signal() → signal; signal:wait([timeout_s]) → true | false (timeout); signal:notify() wakes all who
  * wait. */
 static int l_signal(lua_State *L)
@@ -133,8 +150,8 @@ static int l_signal_notify(lua_State *L)
 
 int tfl_open_wait(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"sleep", l_sleep}, {"signal", l_signal}, {"wait_interrupt", l_wait_interrupt}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"reach", l_reach}, {"signal", l_signal},
+        {"wait_interrupt", l_wait_interrupt}, {NULL, NULL}};
     static const luaL_Reg sig[] = {{"wait", l_signal_wait}, {"notify", l_signal_notify}, {NULL, NULL}};
     tfl_class(L, SIGNAL_META, sig, l_signal_notify);
     luaL_newlib(L, functions);

@@ -63,9 +63,9 @@ end)
 it("waits for readiness and says who is not ready", function()
     local got, result = in_run(HEAD .. [[
         local ports = d:reserve(3)
-        add("node-0", "sleep 60", {ports = {http = ports[1]}})
+        add("node-0", "sleep 60", {ports = {http = ports[1]}, dialect = "reference"})
         add("node-1", "sleep 60")
-        add("node-2", "sleep 0.2; echo gone; exit 1", {ports = {http = ports[2]}})
+        add("node-2", "sleep 0.2; echo gone; exit 1", {ports = {http = ports[2]}, dialect = "reference"})
         for i = 0, 2 do d:start("node-" .. i) end
         d:wait_ready({"node-1"}, {within = 1})
         local out = {distinct = ports[1] ~= ports[2] and ports[2] ~= ports[3]}

@@ -31,6 +31,14 @@ struct tfl_client *tfl_client_new(struct tfl_http *http, struct tfl_loop *loop, 
     return client;
 }
 
+int tfl_client_set_path(
+    struct tfl_client *client, const char *question, const char *path, struct tfl_error *err)
+{
+    if (!client->own)
+        client->dialect = client->own = tfl_dialect_copy(client->dialect);
+    return tfl_dialect_set(client->own, question, path, err);
+}
+
 struct tfl_client *tfl_client_ref(struct tfl_client *client)
 {
     client->refs++;
@@ -41,6 +49,7 @@ void tfl_client_unref(struct tfl_client *client)
 {
     if (!client || --client->refs)
         return;
+    tfl_dialect_free(client->own);
     free(client->name);
     free(client->url);
     free(client);

@@ -13,6 +13,7 @@ struct tfl_client {
     char *name; /* of the node */
     char *url;  /* "http://127.0.0.1:20031", no slash at the end */
     const struct tfl_dialect *dialect;
+    struct tfl_dialect *own; /* NULL: the dialect as it is; else what dialect points to, its paths owned */
     bool block_by_post, stream_old; /* learned: this node knows only the older way */
     int refs;
 };
@@ -20,6 +21,10 @@ struct tfl_client {
 /* NULL and err (TFL_E_USAGE) for a URL or dialect that cannot be used. dialect NULL: "reference". Free with unref. */
 struct tfl_client *tfl_client_new(struct tfl_http *http, struct tfl_loop *loop, const char *name,
     const char *url, const char *dialect, struct tfl_error *err);
+/* Another path for one of the dialect's questions ("info", "block"…), for this client; NULL: the node has no such thing. Before
+ * anything is asked. TFL_E_USAGE: there is no such question (names those there are), or not a path. */
+int tfl_client_set_path(
+    struct tfl_client *client, const char *question, const char *path, struct tfl_error *err);
 struct tfl_client *tfl_client_ref(struct tfl_client *client);
 void tfl_client_unref(struct tfl_client *client); /* NULL-safe */
 

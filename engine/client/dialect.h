@@ -20,7 +20,13 @@ struct tfl_dialect {
     const char *mempool;  /* hashes of the transactions that wait */
 };
 
-/* "reference" or "logos"; NULL and err (naming those there are) for others. */
+/* "reference", "logos", or "http" (no chain: only requests by path); NULL and err (naming those there are) for others. */
 const struct tfl_dialect *tfl_dialect_named(const char *name, struct tfl_error *err);
+
+/* A copy whose paths are its own, to be changed; free with tfl_dialect_free (NULL-safe). */
+struct tfl_dialect *tfl_dialect_copy(const struct tfl_dialect *dialect);
+void tfl_dialect_free(struct tfl_dialect *copy);
+/* Sets one path of a copy by the name of its member; NULL: none. TFL_E_USAGE. */
+int tfl_dialect_set(struct tfl_dialect *copy, const char *question, const char *path, struct tfl_error *err);
 
 #endif

@@ -163,6 +163,14 @@ int tfl_local_add(struct tfl_local *local, struct tfl_node_spec *spec, struct tf
     return 0;
 }
 
+int tfl_local_write(const struct tfl_local *local, const char *name, struct tfl_error *err)
+{
+    const struct node *node = tfl_local_find(local, name);
+    if (!node)
+        return tfl_fail(err, TFL_E_USAGE, "there is no node `%s`", name);
+    return tfl_node_spec_write(&node->spec, err);
+}
+
 enum tfl_node_state tfl_local_state(const struct tfl_local *local, const char *name)
 {
     const struct node *node = tfl_local_find(local, name);

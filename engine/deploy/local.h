@@ -31,6 +31,9 @@ void tfl_local_unbind(struct tfl_local *local, uint16_t port);
 /* Makes a node known, or gives one that does not run a new spec. Takes over the members of spec (zeroed), also on error. */
 int tfl_local_add(struct tfl_local *local, struct tfl_node_spec *spec, struct tfl_error *err);
 
+/* Writes the node's files now, for somebody to look at them before it starts. TFL_E_USAGE: no such node; TFL_E_IO. */
+int tfl_local_write(const struct tfl_local *local, const char *name, struct tfl_error *err);
+
 enum tfl_node_state {
     TFL_NODE_UNKNOWN,  /* no such node */
     TFL_NODE_ADDED,    /* never started */

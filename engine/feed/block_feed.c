@@ -134,14 +134,22 @@ struct tfl_when tfl_feed_now(const struct tfl_feed *feed)
     return (struct tfl_when){tfl_now(feed->loop) - feed->start_ns, tfl_wall_now(feed->loop) / TFL_MS};
 }
 
-int tfl_feed_add(struct tfl_feed *feed, const char *name, struct tfl_client *client, struct tfl_error *err)
+static int feed_node(struct tfl_feed *feed, const char *name, struct tfl_error *err)
 {
     if (feed->closed)
         return tfl_fail(err, TFL_E_STATE, "%.63s: cannot be followed: the block feed is closed", name);
     int node = tfl_graph_add_node(feed->graph, name);
     if (node < 0)
-        return tfl_fail(err, TFL_E_TOO_LARGE,
-            "%.63s: cannot be followed: a block feed follows at most %d nodes", name, TFL_GRAPH_NODES);
+        tfl_fail(err, TFL_E_TOO_LARGE, "%.63s: cannot be followed: a block feed follows at most %d nodes",
+            name, TFL_GRAPH_NODES);
+    return node;
+}
+
+int tfl_feed_add(struct tfl_feed *feed, const char *name, struct tfl_client *client, struct tfl_error *err)
+{
+    int node = feed_node(feed, name, err);
+    if (node < 0)
+        return -1;
     if ((size_t)node >= feed->n_followers) {
         feed->followers = tfl_realloc(feed->followers, (size_t)(node + 1) * sizeof(struct follower *));
         memset(feed->followers + feed->n_followers, 0,
@@ -154,13 +162,24 @@ int tfl_feed_add(struct tfl_feed *feed, const char *name, struct tfl_client *cli
     return 0;
 }
 
+int tfl_feed_enter(struct tfl_feed *feed, const char *name, struct tfl_error *err)
+{
+    int node = feed_node(feed, name, err);
+    if (node < 0)
+        return -1;
+    tfl_graph_session(feed->graph, node, tfl_feed_now(feed));
+    return 0;
+}
+
 int tfl_feed_stop_node(struct tfl_feed *feed, const char *name, struct tfl_error *err)
 {
     int node = tfl_graph_find_node(feed->graph, name);
-    if (node < 0 || !feed->followers[node])
+    if (node < 0 || tfl_graph_node(feed->graph, (size_t)node)->stale)
         return tfl_fail(err, TFL_E_NOT_FOUND, "%.63s: is not followed by the block feed", name);
-    follower_free(feed->followers[node]);
-    feed->followers[node] = NULL;
+    if ((size_t)node < feed->n_followers) {
+        follower_free(feed->followers[node]);
+        feed->followers[node] = NULL;
+    }
     tfl_graph_stale(feed->graph, node, tfl_feed_now(feed));
     return 0;
 }

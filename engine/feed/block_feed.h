@@ -25,6 +25,8 @@ bool tfl_feed_closed(const struct tfl_feed *feed);
 /* Follows a node from now; one that was stopped is followed again. Holds the client. TFL_E_STATE when it is followed
  * already or the feed is closed, TFL_E_TOO_LARGE for one node too many. */
 int tfl_feed_add(struct tfl_feed *feed, const char *name, struct tfl_client *client, struct tfl_error *err);
+/* A node that somebody else follows, and tells the graph of, from now. TFL_E_STATE, TFL_E_TOO_LARGE as above. */
+int tfl_feed_enter(struct tfl_feed *feed, const char *name, struct tfl_error *err);
 /* The node is stopped on purpose: its view is stale from now. TFL_E_NOT_FOUND when it is not followed. */
 int tfl_feed_stop_node(struct tfl_feed *feed, const char *name, struct tfl_error *err);
 

@@ -5,6 +5,7 @@ local deployers = require "tfl.deployers"
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
+local kinds = require "tfl.kinds"
 local loader = require "tfl.loader"
 local plan = require "tfl.plan"
 local proc = require "tfl.core.proc"
@@ -221,9 +222,9 @@ local function check(args)
         local liveness = made.liveness
         say(1, "%s\n", text.clean(made.name))
         local function row(name, fmt, ...) say(1, "  %-12s " .. fmt .. "\n", name, ...) end
-        row("cluster", "%s on %s, kind %s", made.topology:describe(), made.deployer, made.kind.name)
-        row("chain", "slots of %s, f = %g, k = %d, Δ = %d", duration.show(made.slot_seconds), made.f, made.security_param,
-            made.delta)
+        row("cluster", "%s on %s, %s", made.topology:describe(), made.deployer, kinds.describe(made.nodes))
+        row("chain", made.slots and "slots of %s, f = %g, k = %d, Δ = %d" or "%s", made.slots and duration.show(made.slot_seconds) or
+            made.chain and "without slots" or "none that tfl sees", made.f, made.security_param, made.delta)
         row("window", "%d slots (%s)", made.window_slots, duration.show(made.window_slots * made.slot_seconds))
         if liveness then
             row("growth", "%.0f blocks expected, ≥ %d required, no gap of %d slots (%s)", liveness.expected,

@@ -167,6 +167,10 @@ end
 function Context:block_feed()
     if not self.block_feed_proxy then
         local feed, ctx = self.run.feed, self
+        if not feed then
+            errors.usage("ctx:block_feed: %s", self.run.plan.chain and "it is there once the nodes are ready"
+                or ("the kind %s has no chain dialect, so there are no blocks to follow"):format(self.run.plan.kind.name))
+        end
         local function name_of(node)
             return ctx:node(type(node) == "table" and node.name or node).name
         end

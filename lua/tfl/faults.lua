@@ -2,6 +2,7 @@
 --- feed and the judgement know of it. Each thing done is a record of the run's journal; verbs on one node queue.
 local bounds = require "tfl.verdict.bounds"
 local errors = require "tfl.errors"
+local kinds = require "tfl.kinds"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
 
@@ -86,17 +87,24 @@ end
 
 --- Why the cluster cannot do a verb, or nil.
 ---@param verb string
+---@param node? table the one it is done to; nil: links, all of them
 ---@return string|nil
-function Faults:refusal(verb)
+function Faults:refusal(verb, node)
     local plan = self.run.plan
     if not plan.control and not plan.chaos then
         return ("%s: the scenario does not control its nodes; add :enable_node_control() to it"):format(verb)
     elseif not self.run.deployer:capabilities()[verb] then
         return ("%s: the deployer %s cannot do that"):format(verb, plan.deployer)
     end
+    local said = kinds.refusal(node and { node } or self.run.nodes, verb)
+    return said and ("%s: %s"):format(verb, said)
 end
 
-local function is_ready(client, degree)
+local function is_ready(run, node)
+    local client, degree = run.clients[node.name], node.degree
+    if node.kind.relay == "inbound" then -- of the user's own: by what it says of readiness
+        return (pcall(run.deployer.wait_ready, run.deployer, { node.name }, 1))
+    end
     local ok, info = pcall(client.consensus_info, client, { timeout = 1 })
     if not ok or not info.online then return false end
     if degree == 0 then return true end
@@ -108,10 +116,9 @@ end
 function Faults:watch_ready(fault, node)
     local run = self.run
     run:watch("ready", function()
-        local client = run.clients[node.name]
         while self.records[fault.id] == fault and not run.tearing_down do
             if run.exits[node.name] or self.down[node.name] then return end
-            if is_ready(client, node.degree) then
+            if is_ready(run, node) then
                 fault.ready_t, fault.ready_slot = run:now(), run:slot_now()
                 run.record:event("fault_ready", { id = fault.id, name = fault.name, slot = fault.ready_slot })
                 return
@@ -124,17 +131,18 @@ end
 local function carry_out(self, node, verb, options)
     local run, deployer = self.run, self.run.deployer
     if verb == "start" or verb == "restart" then
-        if verb == "restart" and run.feed then run.feed:stop_node(node.name) end
+        if verb == "restart" then run:unfollow(node.name) end
         if options.snapshot then run:restore(node, options.snapshot) end
         if options.peers then run:dials(node, options.peers) end
+        node.kind = options.kind or node.kind
         deployer[verb](deployer, node, options)
         run.exits[node.name], run.paused[node.name], run.started[node.name] = nil, nil, true
         run.clients[node.name], run.pids[node.name] = deployer:client(node), deployer:pid(node.name)
-        if run.feed then pcall(run.feed.add, run.feed, node.name, run.clients[node.name]) end -- followed already: fine
+        run:follow(node)
     elseif verb == "stop" or verb == "kill" then
         deployer[verb](deployer, node.name, options)
         run.paused[node.name] = nil
-        if run.feed then run.feed:stop_node(node.name) end
+        run:unfollow(node.name)
     else
         deployer[verb](deployer, node.name)
         run.paused[node.name] = verb == "pause" or nil
@@ -178,7 +186,7 @@ end
 ---@param fn function
 ---@return any what fn gave; raises its error
 function Faults:alone(node, what, fn)
-    local refusal = self:refusal(what)
+    local refusal = self:refusal(what, node)
     if refusal then errors.usage("%s", refusal) end
     local name, ahead = node.name, self.busy[node.name]
     local work = task.spawn(name .. "." .. what, function()
@@ -203,7 +211,7 @@ end
 ---@param node table of run.nodes
 ---@param verb "start"|"stop"|"kill"|"restart"|"pause"|"resume"
 ---@param options table|nil {how, timeout, wipe, args, config} of the deployer; of a start or restart also peers: indices of nodes to dial
---- from now on, and snapshot: whose data to start with
+--- from now on, kind: what it is from now on, and snapshot: whose data to start with
 ---@param by string
 ---@return tfl.Fault|nil the record; nil for a start or resume that ended none
 function Faults:verb(node, verb, options, by)

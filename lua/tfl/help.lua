@@ -121,4 +121,42 @@ By hand: clusters that do only what you say.
       ctx:node(i):… the verbs, ctx:partition(…) and the rest of tfl help faults, ctx:block_feed(), ctx:random(n)
       A cluster from {snapshot = s} with the same seed goes on with the chain of the node the snapshot is of.
 ]],
+    extending = [[
+Kinds: any program as a node.
+  local k = tfl.kind("mine", {
+    command = function(n) return {"program", "--listen", n.host .. ":" .. n.ports.http} end,
+    files = function(n) return {["conf.yaml"] = tfl.yaml.encode{name = n.name, peers = #n.peers}} end,   -- in its folder
+    env = function(n) return {LEVEL = "info"} end,         -- command, files and env may also be plain tables
+    ports = {"http", "p2p"},                               -- reserved for each node, TCP and UDP; n.ports by name
+    api_port = "http", peer_port = "p2p",                  -- where it is asked, where others dial it (these are the defaults)
+    ready = {http = "/health", status = 200, body = function(text) return text:find "ok" end},
+                                                           -- or {tcp = "p2p"}, {log = "^listening"}, function(node) return bool end
+    stop_signal = "INT",                                   -- TERM
+    capabilities = {pause = "it has a watchdog"},          -- what it cannot do, and why; all else it can
+    dialect = …,                                           -- how its chain is read; see below
+  })
+  t:kind(k)   t:node(2):kind(k)   node:restart{kind = k}   -- for all nodes, for one, from now on (an upgrade)
+n: name, index, host, ports, dirs {run, data, log}, peers {{name, index, host, port}…} (whom it dials), keys {node_key, leader_key}
+(hex seeds; files with one in it are the owner's alone), args, and cluster {name, run_id, seed, chain_id, genesis_time_ms, slot_ms,
+security_param, active_slot_ratio, stakes, nodes {{name, index, host, port, ports, stake}…}}. host and port of peers and nodes are
+where others dial a node: of a relay when links can be faulty, so a node is to tell others that address as its own.
+
+Dialect: without one everything works but what needs the chain (liveness, safety, recovery, ctx:block_feed).
+  dialect = "reference"                                    -- or "logos": it speaks that interface
+  dialect = {base = "reference", info = "/v2/info", stream = false}   -- the same under other paths; false: it has no such thing
+  dialect = {
+    info = function(node) return {tip = id, height = 12, lib = id, online = true} end,
+    blocks = function(node)                                -- goes on for as long as the node is up; called again when it ends
+      node:block{id = …, parent = …, slot = …, transactions = {…}}   -- ancestors first; the first of the chain has no parent
+      node:view{tip = id, lib = id}                        -- its tip and last final block now
+      node:sleep "50ms"
+    end,
+    submit = function(node, intent) … end,                 -- node:client():submit_transaction(intent)
+    slots = true,                                          -- its blocks have slots of t:slot_duration: liveness can be judged
+  }
+node: name, index, host, ports, :get(path), :post(path, body) → {status, body}, :sleep(d). Ids are texts.
+
+Variants of a kind of tfl's own: tfl.kind("next", {base = "reference", program = "/path/tfl-node", args = {}, config = {}, env = {}});
+base = "logos" has version = "JUN" | "AUG", too.   Examples: scenarios/custom_kind.lua, scenarios/rolling_upgrade.lua
+]],
 }

@@ -7,6 +7,7 @@ local proc = require "tfl.core.proc"
 local scenario = require "tfl.scenario"
 local suggest = require "tfl.suggest"
 local wallets = require "tfl.wallets"
+local yaml = require "tfl.core.yaml"
 
 local M = {}
 local usage = errors.usage
@@ -100,7 +101,7 @@ function M.check_params(context, file)
     end
 end
 
-local later = { kind = "D", deployer = "D" }
+local later = { deployer = true }
 
 --- The table `tfl` of one file.
 ---@param context table see read_params; scenarios made are appended to context.scenarios
@@ -134,6 +135,8 @@ function M.api(context)
             if not context.signer then usage "tfl.inscription: it is signed by the run, so it belongs into a hook" end
             return wallets.inscribe("tfl.inscription", context.signer, options)
         end,
+        yaml = { encode = function(value) return yaml.emit(value) end },
+        kind = function(name, spec) return require("tfl.kinds.custom").define(context, name, spec) end,
         workload = function(name, hooks) return scenario.workload(name, hooks) end,
         expectation = function(name, hooks) return scenario.expectation(name, hooks) end,
         scenario = function(name)

@@ -81,7 +81,7 @@ end
 function M:cut(groups, one_way, by, verb)
     verb = verb or "partition"
     check(self, verb)
-    if by ~= "chaos" then warn(self, groups, by) end
+    if by ~= "chaos" and self.run.plan.slots then warn(self, groups, by) end
     local rules = {}
     if one_way then
         rules[1] = { from = groups[1], to = groups[2] }

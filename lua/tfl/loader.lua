@@ -57,7 +57,7 @@ function M.load(file, options)
     if not stat then fail("usage", "%s: there is no such file", file) end
     if stat.type ~= "file" then fail("usage", "%s is a %s, not a scenario file", file, stat.type) end
     local context = {
-        params = options.params or {}, nodes = options.nodes, duration = options.duration, declared = {}, scenarios = {},
+        params = options.params or {}, nodes = options.nodes, duration = options.duration, declared = {}, scenarios = {}, kinds = {},
     }
     local env = setmetatable({ tfl = api.api(context), print = screen.print }, { __index = _G })
     for _, name in ipairs { "string", "table", "math", "os", "io", "utf8", "coroutine" } do

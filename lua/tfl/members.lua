@@ -1,10 +1,13 @@
 --- Nodes that join a run, and snapshots of their data. Methods of a run; `tfl.runner` takes them in.
 local bounds = require "tfl.verdict.bounds"
 local errors = require "tfl.errors"
+local foreign = require "tfl.foreign"
 local json = require "tfl.core.json"
 local proc = require "tfl.core.proc"
 local sys = require "tfl.core.sys"
+local task = require "tfl.core.task"
 local topology = require "tfl.core.topology"
+local wait = require "tfl.core.wait"
 
 local Members = {}
 
@@ -34,6 +37,47 @@ end
 function Members:break_dialled(broken)
     for _, link in ipairs(self.dialled) do
         if link.by_hand and not link.till and broken(link) then link.till = self:slot_now() or math.mininteger end
+    end
+end
+
+-- ---- whose chain is read
+
+--- The feed follows a node from now, when its kind has a chain and there is a feed yet; one that is followed goes on being so.
+---@param node table
+function Members:follow(node)
+    if not self.feed or not node.kind.dialect then return end
+    if not node.kind.lua_dialect then
+        pcall(self.feed.add, self.feed, node.name, self.clients[node.name])
+    elseif not self.feeders[node.name] then
+        self.feeders[node.name] = foreign.follow(self, node)
+        table.insert(self.watchers, self.feeders[node.name])
+    end
+end
+
+--- Its view is stale from now.
+---@param name string
+function Members:unfollow(name)
+    if self.feeders[name] then self.feeders[name]:cancel() end
+    self.feeders[name] = nil
+    if self.feed then self.feed:stop_node(name) end
+end
+
+--- Waits until those of the nodes that have a chain say that they are online.
+---@param names string[]
+function Members:wait_online(names)
+    local deadline = task.now() + self.plan.ready_seconds
+    for _, name in ipairs(names) do
+        local last
+        while self:entry(name).kind.dialect do
+            local ok, info = pcall(function() return self.clients[name]:consensus_info() end)
+            if not ok and (type(info) ~= "table" or info.code == "script_error") then error(info, 0) end
+            last = ok and "it says it is not online" or info.message
+            if ok and info.online then break end
+            if task.now() > deadline then
+                error(errors.new("not_ready", "%s: not online %.0fs after genesis (last: %s)", name, self.plan.ready_seconds, last), 0)
+            end
+            wait.sleep(0.02)
+        end
     end
 end
 

@@ -1,6 +1,8 @@
 --- From a plan's nodes to node_specs: what kinds are told of a node, and what they make of it. The part of starting a node that
 --- all deployers share; where a node is to live (addresses, folders), the deployer says.
+local client = require "tfl.core.client"
 local errors = require "tfl.errors"
+local foreign = require "tfl.foreign"
 
 local Specs = {}
 Specs.__index = Specs
@@ -93,6 +95,19 @@ function Specs:make(node)
     local site = self.sites.site(node)
     spec.name, spec.cwd, spec.log = node.name, site.cwd, site.log
     return spec
+end
+
+--- The client of a node by its kind.
+---@param node table
+---@param site tfl.Site
+---@param url? string of its API, when others see it elsewhere than at the site
+---@return table|userdata client
+function M.client(node, site, url)
+    local kind = node.kind
+    local port = site.ports[kind.api_port or not kind.relay and "http"]
+    url = port and (url or ("http://%s:%d"):format(site.host, port))
+    if kind.dialect and not kind.lua_dialect then return client.new { name = node.name, url = url, dialect = kind.dialect } end
+    return foreign.client(node, url and client.new { name = node.name, url = url, dialect = "http" }, site)
 end
 
 --- The ports a kind wants for each node, by name.

@@ -46,13 +46,63 @@ local function all_expectations(plan)
         describe.check("workload", workload)
         for _, expectation in ipairs(workload.expectations or {}) do add(expectation, workload) end
     end
-    list[#list + 1] = safety.new()
+    if plan.chain then list[#list + 1] = safety.new() end
+    if #list == 0 then
+        errors.usage("scenario %s: nothing judges it: the kind %s has no chain dialect, so not even safety does; add an expectation",
+            plan.name, plan.kind.name)
+    end
     return list, by
+end
+
+--- What of the chain tfl sees by the kinds of the nodes: any of it (chain), the slots of its blocks (slots), the real node's
+--- transactions and genesis (mantle).
+local function add_sight(plan)
+    plan.chain, plan.slots, plan.mantle = false, true, true
+    for _, node in ipairs(plan.nodes) do
+        local kind = node.kind
+        if kind.dialect then
+            plan.chain, plan.slots, plan.mantle = true, plan.slots and kind.slots or false, plan.mantle and not kind.lua_dialect
+        end
+    end
+    plan.slots, plan.mantle = plan.chain and plan.slots, plan.chain and plan.mantle
+end
+
+local LACKS = {
+    chain = "has no chain dialect, so tfl sees no blocks of it; give it one (tfl help extending), or judge by an expectation of your own",
+    slots = "has blocks without slots, so nobody can say how many there should be; use expect_height_convergence and your own",
+    mantle = "takes no transactions of tfl's load (they are those of the Logos blockchain); write a workload with ctx:pace{rate = …} and "
+        .. "node:client():submit_transaction",
+}
+
+--- Refuses what needs more than is seen. Sight: "chain", "slots" or "mantle".
+local function need(plan, sight, what)
+    if plan[sight] then return end
+    for _, node in ipairs(plan.nodes) do
+        local kind = node.kind
+        local has = kind.dialect and (sight == "chain" or sight == "slots" and kind.slots or sight == "mantle" and not kind.lua_dialect)
+        if not has then errors.usage("%s: the kind %s %s", what, kind.name, LACKS[kind.dialect and sight or "chain"]) end
+    end
+end
+
+--- Links are faulty only where they can be: a verb of the scenario that needs it is refused.
+local function add_links(plan, scenario)
+    local asked = plan.topology:links() and "t:links" or scenario.chaos and scenario.chaos:wants_links() and "chaos_with"
+        or scenario.control and scenario.control.links and "enable_node_control{links = true}"
+    if not asked then
+        plan.links = false
+        return
+    end
+    local refusal = not plan.backend.capabilities.link and ("the deployer %s cannot do that"):format(plan.deployer)
+        or kinds.refusal(plan.nodes, "link")
+    if refusal and not (plan.hand and not plan.topology:links()) then errors.usage("%s: link faults: %s", asked, refusal) end
+    plan.links = not refusal
 end
 
 --- The load of the scenario with its wallets. Unless the scenario says otherwise, the load brings tx_inclusion.
 local function add_transactions(plan, scenario)
     local load = scenario.load
+    if load then need(plan, "mantle", "transactions_with") end
+    if scenario.accounts then need(plan, "mantle", "wallets") end
     if load then
         load:prepare(plan, scenario.accounts)
         load.expectations = { tx_inclusion.new() }
@@ -97,9 +147,7 @@ function M.build(scenario, options)
         f = shape:active_slot_coeff(), f_ratio = shape:active_slot_ratio(), delta = shape:delta(),
         security_param = shape:security_param(), window_slots = shape:window_slots(), nonce = shape:nonce(),
         expectations = scenario.expectations, workloads = scenario.workloads, duration_stated = stated and not hand and true or false,
-        control = scenario.control, link_shape = shape:links(),
-        links = (shape:links() or scenario.control and scenario.control.links or scenario.chaos and scenario.chaos:wants_links())
-            and true or false,
+        control = scenario.control, link_shape = shape:links(), context = scenario.context,
         replay = options.replay, hand = hand,
         run_id = string.format("%s-%d-%08x", scenario.name, seed, sys.random()),
     }
@@ -110,6 +158,8 @@ function M.build(scenario, options)
     if hand then
         for _, node in ipairs(plan.nodes) do node.absent = hand.none end
     end
+    add_sight(plan)
+    add_links(plan, scenario)
     add_transactions(plan, scenario)
     add_chaos(plan, scenario, options)
     for _, node in ipairs(plan.nodes) do
@@ -121,8 +171,9 @@ function M.build(scenario, options)
     for _, node in ipairs(plan.nodes) do
         if node.stake > 0 then plan.stakes[#plan.stakes + 1] = { key = node.leader_pub, stake = node.stake } end
     end
-    plan.expected_blocks = plan.window_slots * plan.f
+    plan.expected_blocks = plan.slots and plan.window_slots * plan.f or 0
     for _, expectation in ipairs(plan.expectations) do
+        if expectation.built_in and expectation.needs then need(plan, expectation.needs, "expect_" .. expectation.name) end
         if expectation.built_in and expectation.prepare then expectation:prepare(plan) end
         if expectation.built_in and expectation.bounds then
             plan.liveness = expectation:bounds(plan)
@@ -132,14 +183,13 @@ function M.build(scenario, options)
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
     plan.ready_seconds = slow * (ready_seconds() or 30 + 0.1 * #plan.nodes)
     local window_seconds, finality = plan.window_slots * plan.slot_seconds, settle.bound_seconds(plan)
-    if not hand and finality > 10 * window_seconds + 60 then
+    if plan.slots and not hand and finality > 10 * window_seconds + 60 then
         errors.bad_config("k = %d: no block would be final within %s of a window of %s, so safety could not be judged; use a "
             .. "smaller k, or run for %s", plan.security_param, duration.show(finality), duration.show(window_seconds),
             duration.show(finality))
     end
     local first_final = (plan.security_param + 1) / plan.f * plan.slot_seconds
-    plan.context = scenario.context
-    plan.wall_seconds = slow * backend.genesis_delay_ms(#plan.nodes) / 1000 + math.max(window_seconds, first_final) + 1
+    plan.wall_seconds = slow * backend.genesis_delay_ms(#plan.nodes) / 1000 + math.max(window_seconds, plan.slots and first_final or 0) + 1
     return plan
 end
 

@@ -122,7 +122,7 @@ function Run:deploy()
     self.genesis_ms = self:genesis_time(self.genesis_ms)
     self.genesis_s = (self.genesis_ms - self.started_ms) / 1000
     plan.genesis_time_ms = self.genesis_ms
-    plan.genesis_id = deployer:genesis_id() or topology.genesis_id(plan)
+    plan.genesis_id = plan.mantle and (deployer:genesis_id() or topology.genesis_id(plan)) or nil
     wallets.fund(plan)
     self.record:set_genesis { genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms }
     if plan.link_shape then self.faults:shape("all", "all", plan.link_shape, false, "plan") end
@@ -144,7 +144,7 @@ function Run:watch_exits()
         if not exit then return end
         if not self.deployer:alive(exit.node) then -- else a restart was quicker than this news
             self.exits[exit.node] = exit
-            if self.feed then self.feed:stop_node(exit.node) end
+            self:unfollow(exit.node)
         end
         if not exit.asked and not self.tearing_down then
             local tail = exit.log_tail and #exit.log_tail > 0 and "; its log ends:\n" .. exit.log_tail or "; its log is empty"
@@ -165,11 +165,12 @@ function Run:ready()
     local plan = self.plan
     self:phase "ready"
     self.deployer:wait_ready(self:live_nodes(), plan.ready_seconds)
+    if not plan.chain then return end
     self.feed = block_feed.new {
-        genesis_id = plan.genesis_id, genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms,
+        genesis_id = plan.genesis_id, genesis_time_ms = plan.slots and self.genesis_ms or nil, slot_ms = plan.slot_ms,
         security_param = plan.security_param,
     }
-    for _, name in ipairs(self:live_nodes()) do self.feed:add(name, self.clients[name]) end
+    for _, name in ipairs(self:live_nodes()) do self:follow(self:entry(name)) end
     if plan.wants_agreement then self.agreement = agreement.follow(self) end
 end
 
@@ -177,20 +178,9 @@ end
 function Run:genesis()
     local plan = self.plan
     self:phase "genesis"
-    local early = plan.hand and plan.hand.genesis -- whoever drives it by hand begins before
-    if not early then self:sleep_until_slot(0) end
-    local deadline = task.now() + plan.ready_seconds
-    for _, name in ipairs(early and {} or self:live_nodes()) do
-        local last
-        repeat
-            local ok, info = pcall(function() return self.clients[name]:consensus_info() end)
-            last = ok and "it says it is not online" or info.message
-            if ok and info.online then break end
-            if task.now() > deadline then
-                error(errors.new("not_ready", "%s: not online %.0fs after genesis (last: %s)", name, plan.ready_seconds, last), 0)
-            end
-            wait.sleep(0.02)
-        until false
+    if not (plan.hand and plan.hand.genesis) then -- else whoever drives it by hand begins before
+        self:sleep_until_slot(0)
+        self:wait_online(self:live_nodes())
     end
     self.all_ready = true
     self.s0 = math.max(0, self:current_slot() + 1)
@@ -339,7 +329,8 @@ function Run:walk()
         for _, problem in ipairs(self.problems) do
             told = told or err.code == "exited" and problem.code == "exited" and problem.node == err.node
         end
-        if not told then self:problem(err.code == "usage" and "usage" or "infra", err) end
+        local class = (err.code == "usage" or err.code == "script_error") and "usage" or "infra"
+        if not told then self:problem(class, err) end
     end
 end
 
@@ -351,7 +342,7 @@ function M.run(plan, ui)
     local run = setmetatable({
         plan = plan, ui = ui, t0 = task.now(), started_ms = task.wall_ms(), phases = {}, problems = {}, exits = {},
         clients = {}, pids = {}, peers = {}, stakes = {}, nodes = {}, started = {},
-        paused = {}, dialled = {}, over = wait.signal(), capture_over = wait.signal(), owners = {},
+        paused = {}, dialled = {}, feeders = {}, over = wait.signal(), capture_over = wait.signal(), owners = {},
         expectations = {}, workloads = {}, watchers = {},
     }, Run)
     for i, node in ipairs(plan.nodes) do -- copies: whom a node dials may change
@@ -371,7 +362,9 @@ function M.run(plan, ui)
     if plan.context then plan.context.signer = wallets.signer(plan) end
     local started, err = pcall(function()
         proc.guardian_start { run_id = plan.run_id, dir = run.dir }
-        run.deployer = plan.backend.new { run_id = plan.run_id, dir = run.dir }
+        run.deployer = plan.backend.new {
+            run_id = plan.run_id, dir = run.dir, event = function(...) run.record:event(...) end,
+        }
         local by = {}
         for i, object in ipairs(plan.workloads) do
             run.workloads[i] = run:owner("workload", object)

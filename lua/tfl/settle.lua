@@ -70,7 +70,7 @@ end
 --- The chain first, then the transactions that were sent.
 ---@param run table
 function M.wait(run)
-    if run.plan.hand then return end -- whoever drives it by hand has waited for what mattered
+    if run.plan.hand or not run.feed then return end -- whoever drives it by hand has waited for what mattered
     chain(run)
     local load = run.plan.load
     if load then load:settle(run, function() return stuck(run, run:figures(run.s0, run.ended_slot or run.s1)) end) end

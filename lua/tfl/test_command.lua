@@ -150,7 +150,7 @@ function M.run(args)
     end
     local seed = args.seed or sys.random()
     local context = {
-        params = {}, declared = {}, scenarios = {}, testing = true, seed = seed, deployer = args.deployer, file = args.files[1],
+        params = {}, declared = {}, scenarios = {}, kinds = {}, testing = true, seed = seed, deployer = args.deployer, file = args.files[1],
     }
     rawset(_G, "tfl", api.api(context))
     local body = task.spawn("test", function()

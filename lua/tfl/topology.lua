@@ -136,7 +136,7 @@ local function add_late(self, graph, seed, core)
     end
 end
 
---- Each node's kind. One that has no chain has no part in the lottery.
+--- Each node's kind. One that has no chain has no part in the lottery of the others.
 local function add_kinds(self, plan, resolve)
     local nodes = plan._graph.nodes
     plan._kind = resolve(self._kind)
@@ -145,9 +145,13 @@ local function add_kinds(self, plan, resolve)
             errors.usage("node(%d): the cluster has the nodes 0 to %d", index, #nodes - 1)
         end
     end
+    local any = false
     for i, node in ipairs(nodes) do
         node.kind = self._kinds and self._kinds[i - 1] and resolve(self._kinds[i - 1]) or plan._kind
-        node.stake = node.kind.dialect and node.stake or 0
+        any = any or node.kind.dialect
+    end
+    for _, node in ipairs(nodes) do
+        node.stake = (node.kind.dialect or not any) and node.stake or 0
     end
 end
 
@@ -163,7 +167,11 @@ local function security(self, plan, f, o)
     local W = plan._window or OPEN_END_SLOTS
     local safe = bounds.security_param(f, plan._delta, math.max(W, 1), EPSILON)
     plan._safe, plan._security = safe, self._security or safe
-    if o.chaos and not self._unsafe_k then
+    local chain = false
+    for _, node in ipairs(plan:nodes()) do
+        chain = chain or node.kind.slots
+    end
+    if o.chaos and chain and not self._unsafe_k then
         plan._security = o.chaos:security({ pace = plan:pace(), nodes = plan:nodes(), f = f, delta = plan._delta, epsilon = EPSILON,
             k_healthy = safe, k = self._security })
     end

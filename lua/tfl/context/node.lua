@@ -1,6 +1,8 @@
 --- A node as hooks see it: its client and the verbs on it.
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
+local kinds = require "tfl.kinds"
+local node_specs = require "tfl.node_specs"
 local suggest = require "tfl.suggest"
 
 local Node = {}
@@ -37,6 +39,12 @@ local function verb(name, ...)
                 { __index = options })
         end
         self.ctx.check_settings("node:" .. name, options)
+        if options.kind ~= nil then
+            local plan, entry = self.ctx.run.plan, self.ctx:entry(self.name)
+            local kind = kinds.resolve(options.kind, plan.context)
+            node_specs.check_change(entry, kind)
+            options = setmetatable({ kind = kind }, { __index = options })
+        end
         if options.peers ~= nil then
             options = setmetatable({ peers = self.ctx:peers_of("node:" .. name .. ", peers", options.peers,
                 self.ctx:entry(self.name)) }, { __index = options })
@@ -47,13 +55,13 @@ local function verb(name, ...)
 end
 
 --- Starts a node that is not running; done when its program runs. Raises wrong_state, spawn.
-Node.start = verb("start", "args", "config", "peers")
+Node.start = verb("start", "args", "config", "peers", "kind")
 --- Ends it: its stop signal, SIGKILL after `timeout` (10 s). how = "graceful" | "kill" | a signal's name. Done when it is gone.
 Node.stop = verb("stop", "how", "timeout")
 --- SIGKILL.
 Node.kill = verb("kill")
---- Stops it if it runs, and starts it with the data it had; wipe = true: without. args, config and peers hold from now on.
-Node.restart = verb("restart", "wipe", "args", "config", "peers", "how", "timeout")
+--- Stops it if it runs, and starts it with the data it had; wipe = true: without. args, config, peers and kind hold from now on.
+Node.restart = verb("restart", "wipe", "args", "config", "peers", "kind", "how", "timeout")
 --- SIGSTOP: it lives and does nothing.
 Node.pause = verb("pause")
 --- SIGCONT.

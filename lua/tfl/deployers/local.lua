@@ -1,17 +1,19 @@
 --- The local deployer: nodes are processes of this host. The C deployer (tfl.core.local) does the work; here a plan's
 --- nodes become node_specs.
 local core = require "tfl.core.local"
-local client = require "tfl.core.client"
 local errors = require "tfl.errors"
 local links = require "tfl.core.links"
 local node_specs = require "tfl.node_specs"
 local proc = require "tfl.core.proc"
+local readiness = require "tfl.readiness"
 local sys = require "tfl.core.sys"
+local task = require "tfl.core.task"
 
 local Local = {}
 Local.__index = Local
 
 local HOST = "127.0.0.1"
+local CHECK_SECONDS = 30 -- for a program to read its files and say that it can
 
 local M = {
     name = "local",
@@ -23,12 +25,12 @@ local M = {
     },
 }
 
----@param options table {run_id, dir}
+---@param options table {run_id, dir, event = fn(type, fields) of the record}
 ---@return table deployer
 function M.new(options)
     return setmetatable({
         core = core.new { run_id = options.run_id, dir = options.dir }, dir = options.dir, specs = {}, addresses = {},
-        nodes = {}, relays = {},
+        nodes = {}, relays = {}, event = options.event, log_from = {},
     }, Local)
 end
 
@@ -121,6 +123,21 @@ function Local:link_fault(spec) return self.links:fault(spec) end
 function Local:link_heal(id) return self.links:heal(id) end
 function Local:link_counts(id) return self.links:counts(id) end
 
+--- Runs the program's own check of its files before it is started.
+local function check(self, node, spec)
+    self.core:write(node.name)
+    local command = table.move(spec.check, 1, #spec.check, 1, { timeout = CHECK_SECONDS, cwd = spec.cwd, env = spec.env })
+    local result = proc.exec(command)
+    if result.code ~= 0 then
+        local said = (result.stderr .. result.stdout):sub(-600)
+        local err = errors.new("bad_config", "%s: %s refuses its configuration (%s): %s", node.name, spec.check[1],
+            result.signal and "signal " .. tostring(result.signal) or "exit code " .. tostring(result.code),
+            #said > 0 and said or "it says nothing")
+        err.node = node.name
+        error(err, 0)
+    end
+end
+
 --- Starts a node: asks the kind how, then the C deployer. Raises spawn, wrong_state, and what the kind raises.
 ---@param node table
 ---@param options? {args: string[], config: table|function}
@@ -128,7 +145,8 @@ function Local:start(node, options)
     self.kinds:keep(node, options or {})
     local spec = self.kinds:make(node)
     self.core:add(spec)
-    self.specs[node.name] = spec
+    if spec.check then check(self, node, spec) end
+    self.specs[node.name], self.log_from[node.name] = spec, (sys.stat(spec.log) or { size = 0 }).size
     self.core:start(node.name)
 end
 
@@ -157,23 +175,32 @@ function Local:pause(name) self.core:pause(name) end
 function Local:resume(name) self.core:resume(name) end
 function Local:state(name) return self.specs[name] and self.core:state(name) or "not started" end
 
-function Local:client(node)
-    return client.new {
-        name = node.name, url = "http://127.0.0.1:" .. self.addresses[node.index].http, dialect = node.kind.dialect,
-    }
-end
+function Local:client(node) return node_specs.client(node, site(self, node)) end
 
 --- Waits until all named nodes are ready; raises not_ready, naming the first that is not and the end of its log.
 ---@param names string[]
 ---@param seconds number for all together
 ---@param wanted? table<string, integer> peers that a node is to have; default: its degree
 function Local:wait_ready(names, seconds, wanted)
-    local degrees = {}
+    local degrees, awaited, began = {}, {}, task.now()
     for _, name in ipairs(names) do
-        if not self.specs[name] then errors.usage("%s: it was never started, so it cannot become ready", name) end
-        degrees[name] = wanted and wanted[name] or self.specs[name].ready.peers
+        local spec = self.specs[name]
+        if not spec then errors.usage("%s: it was never started, so it cannot become ready", name) end
+        degrees[name] = spec.ready and (wanted and wanted[name] or spec.ready.peers) or nil
     end
     self.core:wait_ready(names, { within = seconds, peers = degrees })
+    for _, node in ipairs(self.nodes) do
+        local spec = self.specs[node.name]
+        for _, name in ipairs(spec and spec.await and names or {}) do
+            if name == node.name then
+                awaited[#awaited + 1] = { node = node, await = spec.await, site = site(self, node), client = self:client(node),
+                    log_from = self.log_from[name] }
+            end
+        end
+    end
+    readiness.wait(self, awaited, math.max(0, began + seconds - task.now()), function(name, took)
+        self.event("node_ready", { node = name, seconds = took })
+    end)
 end
 
 function Local:next_exit() return self.core:next_exit() end

@@ -16,7 +16,7 @@ function M.new(given)
     if given ~= nil and type(given) ~= "table" then
         errors.usage("expect_consensus_liveness wants a table of options, got %s", errors.show(given))
     end
-    local self = setmetatable({ name = "consensus_liveness", built_in = true }, Liveness)
+    local self = setmetatable({ name = "consensus_liveness", built_in = true, needs = "slots" }, Liveness)
     for key, value in pairs(given or {}) do
         if not options[key] then
             local names = {}

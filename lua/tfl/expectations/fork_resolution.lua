@@ -4,7 +4,7 @@ local agreement = require "tfl.verdict.agreement"
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 
-local Resolution = { name = "fork_resolution", built_in = true }
+local Resolution = { name = "fork_resolution", built_in = true, needs = "chain" }
 Resolution.__index = Resolution
 Resolution.__name = "expectation"
 

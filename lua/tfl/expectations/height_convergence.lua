@@ -4,7 +4,7 @@ local errors = require "tfl.errors"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
 
-local Convergence = { name = "height_convergence", built_in = true }
+local Convergence = { name = "height_convergence", built_in = true, needs = "chain" }
 Convergence.__index = Convergence
 Convergence.__name = "expectation"
 

@@ -5,7 +5,7 @@ local errors = require "tfl.errors"
 
 local M = {}
 
-local Inclusion = { name = "tx_inclusion", built_in = true }
+local Inclusion = { name = "tx_inclusion", built_in = true, needs = "mantle" }
 Inclusion.__index = Inclusion
 Inclusion.__name = "expectation"
 

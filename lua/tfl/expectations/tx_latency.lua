@@ -6,7 +6,7 @@ local inclusion = require "tfl.expectations.tx_inclusion"
 
 local M = {}
 
-local Latency = { built_in = true }
+local Latency = { built_in = true, needs = "mantle" }
 Latency.__index = Latency
 Latency.__name = "expectation"
 

@@ -4,7 +4,7 @@ local replay = require "tfl.replay"
 
 local M = {}
 
-local Ledger = { built_in = true }
+local Ledger = { built_in = true, needs = "mantle" }
 Ledger.__index = Ledger
 Ledger.__name = "expectation"
 

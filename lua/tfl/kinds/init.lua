@@ -34,15 +34,42 @@ function M.resolve(k, context)
     return kind
 end
 
---- Raises usage, with the reason, when the kind of one of the nodes has something among what it cannot do.
+--- "kind reference", or "kinds reference (2 nodes), next (1)".
 ---@param nodes table[]
----@param ability string a member of capabilities
+function M.describe(nodes)
+    local counts, order = {}, {}
+    for _, node in ipairs(nodes) do
+        local name = node.kind.name
+        if not counts[name] then order[#order + 1] = name end
+        counts[name] = (counts[name] or 0) + 1
+    end
+    if #order == 1 then return "kind " .. order[1] end
+    for i, name in ipairs(order) do order[i] = ("%s (%d)"):format(name, counts[name]) end
+    return "kinds " .. table.concat(order, ", ")
+end
+
+--- What a verb on links is, to a kind.
+local LINKS = { partition = "link", isolate = "link" }
+
+--- Why nodes cannot do something, by what their kinds say; nil when they can.
+---@param nodes table[]
+---@param ability string a verb, or another member of capabilities
+---@return string|nil
+function M.refusal(nodes, ability)
+    for _, node in ipairs(nodes) do
+        local kind = node.kind
+        local said = kind.capabilities and kind.capabilities[LINKS[ability] or ability]
+        if said == false or type(said) == "string" then
+            return ("not with the kind %s%s"):format(kind.name, said and ": " .. said or ", which cannot do that")
+        end
+    end
+end
+
+--- Raises usage, with the reason, when the kind of one of the nodes has something among what it cannot do.
 ---@param what string who asks for it
 function M.demand(nodes, ability, what)
-    for _, node in ipairs(nodes) do
-        local why = node.kind and node.kind.capabilities and node.kind.capabilities[ability]
-        if type(why) == "string" then errors.usage("%s: not with the kind %s: %s", what, node.kind.name, why) end
-    end
+    local refusal = M.refusal(nodes, ability)
+    if refusal then errors.usage("%s: %s", what, refusal) end
 end
 
 return M

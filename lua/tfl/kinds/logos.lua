@@ -8,7 +8,7 @@ local suggest = require "tfl.suggest"
 local sys = require "tfl.core.sys"
 
 local M = {
-    name = "logos", dialect = "logos", ports = { "http", "p2p", "blend" }, peer_port = "p2p",
+    name = "logos", dialect = "logos", slots = true, ports = { "http", "p2p", "blend" }, peer_port = "p2p",
     genesis_grain_ms = 1000, -- its files tell the time of genesis in seconds
     settings_of = { "version", "program", "deployment" },
     capabilities = {

@@ -2,6 +2,7 @@
 local bounds = require "tfl.verdict.bounds"
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
+local kinds = require "tfl.kinds"
 local journal = require "tfl.chaos.journal"
 local new_builder = require "tfl.chaos.builder"
 local schedule = require "tfl.chaos.schedule"
@@ -151,6 +152,8 @@ function Chaos:prepare(plan)
             if not plan.backend.capabilities[verb] then
                 errors.usage("chaos_with: %s needs the verb %s, which the deployer %s does not have", clause.verb, verb, plan.deployer)
             end
+            local refusal = kinds.refusal(plan.nodes, verb)
+            if refusal then errors.usage("chaos_with: %s needs the verb %s: %s", clause.verb, verb, refusal) end
         end
     end
     local nodes, pace = started(plan.nodes), { slot_seconds = plan.slot_seconds, f = plan.f }

@@ -226,6 +226,26 @@ static void refuses_bad_addresses(void **state)
     tfl_client_unref(client);
 }
 
+static void takes_other_paths(void **state)
+{
+    struct world *w = *state;
+    struct tfl_error err;
+    serve(w, NULL, answer);
+    w->reply = "{\"n_peers\":3}";
+    assert_int_equal(tfl_client_set_path(w->client, "network", "/peers", &err), 0);
+    assert_int_equal(tfl_client_set_path(w->client, "mempool", NULL, &err), 0);
+    finish(w, tfl_client_network(w->client, 0));
+    assert_string_equal(w->path, "/peers");
+    drop(w);
+    finish(w, tfl_client_mempool(w->client, 0));
+    assert_int_equal(w->op->op.err.code, TFL_E_UNSUPPORTED);
+    drop(w);
+    assert_int_equal(tfl_client_set_path(w->client, "netwrk", "/peers", &err), -1);
+    assert_non_null(strstr(err.msg, "no question \"netwrk\"; there are info, network"));
+    assert_int_equal(tfl_client_set_path(w->client, "info", "peers", &err), -1);
+    assert_int_equal(tfl_client_set_path(w->client, "info", "/a b", &err), -1);
+}
+
 static void is_cancelled_at_any_time(void **state)
 {
     struct world *w = *state;
@@ -260,6 +280,7 @@ int main(void)
         SPEC(asks_old_nodes_the_old_way),
         SPEC(gives_raw_answers),
         SPEC(refuses_bad_addresses),
+        SPEC(takes_other_paths),
         SPEC(is_cancelled_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

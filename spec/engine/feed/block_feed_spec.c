@@ -172,6 +172,30 @@ static void tells_blocks_quickly(void **state)
                 20 * TFL_MS); /* the sanitizers and the host may be slow: the benchmark has the figure */
 }
 
+static void somebody_else_tells_of_a_node(void **state)
+{
+    struct tfl_error err;
+    (void)state;
+    open_feed(1);
+    define_chain(1, 0, 2);
+    assert_int_equal(tfl_feed_enter(w->feed, "told", &err), 0);
+    struct tfl_graph *g = tfl_feed_graph(w->feed);
+    int told = tfl_graph_find_node(g, "told");
+    struct tfl_hash genesis = fake_id(0), one = fake_id(1);
+    struct tfl_block_head head = {.id = one, .parent = genesis, .slot = 1};
+    tfl_graph_block(g, told, &head, true, tfl_feed_now(w->feed));
+    tfl_graph_view(g, told, &one, &genesis, tfl_feed_now(w->feed));
+    assert_true(tfl_hash_eq(&tfl_graph_node(g, (size_t)told)->tip->id, &one));
+    assert_false(tfl_graph_node(g, (size_t)told)->stale);
+    assert_int_equal(tfl_feed_stop_node(w->feed, "told", &err), 0);
+    assert_true(tfl_graph_node(g, (size_t)told)->stale);
+    assert_int_equal(tfl_feed_stop_node(w->feed, "told", &err), -1);
+    assert_int_equal(tfl_feed_enter(w->feed, "told", &err), 0);
+    tfl_feed_close(w->feed);
+    assert_int_equal(tfl_feed_enter(w->feed, "told", &err), -1);
+    assert_int_equal(err.code, TFL_E_STATE);
+}
+
 static void closes_at_any_moment(void **state)
 {
     (void)state;
@@ -202,6 +226,7 @@ int main(void)
         SPEC(waits_end_with_an_event_or_the_feed),
         SPEC(readers_are_told_what_they_lost),
         SPEC(tells_blocks_quickly),
+        SPEC(somebody_else_tells_of_a_node),
         SPEC(closes_at_any_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
