@@ -4,7 +4,7 @@ local lfs = require "lfs"
 local nodes = require "spec.support.nodes"
 local support = require "spec.support"
 support.guard()
-local bundle = bundles.shared "linux"
+local bundle, small = bundles.shared(), bundles.shared "small"
 
 local quote = support.quote
 
@@ -140,11 +140,11 @@ describe("tfl with LOGOS_BLOCKCHAIN_BINARIES_TAR", function()
     end)
 
     it("names a file that it cannot use, keeps nothing of it, and says so before a run where it can", function()
-        local text = support.read(bundle())
-        local tampered = bundles.changed(bundle(), "echo >>run_nomos_node.sh")
+        local text = support.read(small())
+        local tampered = bundles.changed(small(), "echo >>run_nomos_node.sh")
         local foreign = support.path "foreign.tar.gz"
         support.sh(("mv %s %s"):format(quote(tampered), quote(support.path "tampered.tar.gz")))
-        support.sh(("mv %s %s"):format(quote(bundles.changed(bundle(), "sed -i s/^arch=.*/arch=vax/ VERSION")), quote(foreign)))
+        support.sh(("mv %s %s"):format(quote(bundles.changed(small(), "sed -i s/^arch=.*/arch=vax/ VERSION")), quote(foreign)))
         for _, case in ipairs {
             { "/nothing.tar.gz", "there is no such file; scripts/build/build-bundle.sh" },
             { support.dir(), "it is no file" },
@@ -183,7 +183,7 @@ describe("tfl with LOGOS_BLOCKCHAIN_BINARIES_TAR", function()
         support.sh("chmod +x " .. quote(tar))
         local handle = support.start {
             quick(),
-            env = { LOGOS_BLOCKCHAIN_BINARIES_TAR = bundle(), PATH = support.path "bin" .. ":" .. os.getenv "PATH" },
+            env = { LOGOS_BLOCKCHAIN_BINARIES_TAR = small(), PATH = support.path "bin" .. ":" .. os.getenv "PATH" },
         }
         support.eventually(function() return support.read(support.path "begun") end, 20)
         assert.equal(1, #unpacked())

@@ -1,9 +1,10 @@
 -- scripts/build/build_test_image.sh against a real engine, and its errors.
 local bundles = require "spec.support.bundles"
 local docker = require "spec.support.docker"
+local nodes = require "spec.support.nodes"
 local support = require "spec.support"
 support.guard()
-local bundle = bundles.shared "linux"
+local bundle = bundles.shared "small"
 
 local quote = support.quote
 local script = support.root .. "/scripts/build/build_test_image.sh"
@@ -45,7 +46,14 @@ docker.describe("build_test_image.sh", function()
             .. "-e ASAN_OPTIONS=detect_leaks=0 " .. name .. " --version")
     end
 
-    it("makes an image from scratch, leaves it when nothing has changed, and builds anew when forced", function()
+    it("makes an image from scratch that runs the node", function()
+        local real = support.path "real.tar.gz"
+        assert.equal(0, bundles.build({ "--platform", "linux", "--output", real }).code)
+        assert.equal(0, build(image, { "--bundle", real }).code)
+        assert.equal((support.sh(quote(nodes.tfl_node()) .. " --version"):gsub("\n", "")), said(image))
+    end)
+
+    it("leaves an image when nothing has changed, and builds anew when forced", function()
         local result = build(image, { "--bundle", bundle() })
         assert.equal(0, result.code, result.text)
         assert.equal(image .. "\n", result.out)

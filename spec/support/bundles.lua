@@ -14,17 +14,28 @@ function bundles.build(spec)
     return support.run(command)
 end
 
+--- A folder with a tfl-node that only says its version: what most tests of scripts need, for it needs no more than libc.
+local function small(dir)
+    local program = [[#include <stdio.h>
+int main(void) { return puts("tfl-node 1") < 0; }]]
+    local out, code = support.sh(("cd %s && echo %s >small.c && cc -o tfl-node small.c"):format(support.quote(dir), support.quote(program)))
+    assert(code == 0, out)
+    return dir
+end
+
 --- One bundle for all tests of a file: call it at the top, after support.guard(); the function it gives gives the path.
+---@param kind? string "small": with a program that only says its version
 ---@return fun(): string
-function bundles.shared(platform)
+function bundles.shared(kind)
     local busted = require "busted"
     local dir
     busted.setup(function()
         local pipe = assert(io.popen "mktemp -d /tmp/tfl-bundle.XXXXXX")
         dir = pipe:read "l"
         pipe:close()
-        local out, code = support.sh(("%s --platform %s --from %s --output %s"):format(support.quote(script), platform,
-            support.quote(built), support.quote(dir .. "/bundle.tar.gz")))
+        local from = kind == "small" and small(dir) or built
+        local out, code = support.sh(("%s --platform linux --from %s --output %s"):format(support.quote(script), support.quote(from),
+            support.quote(dir .. "/bundle.tar.gz")))
         assert(code == 0, out)
     end)
     busted.teardown(function() support.sh("rm -rf " .. support.quote(dir)) end)
