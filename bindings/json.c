@@ -1,4 +1,5 @@
 /* JSON values and Lua values, through json-c: integers stay integers, beyond 2^53 too. */
+#include "base/buf.h"
 #include "bindings/task.h"
 
 #include <json-c/json.h>
@@ -49,6 +50,36 @@ void tfl_push_json(lua_State *L, struct json_object *value)
     }
 }
 
+/* Bytes of the UTF-8 character at s, of which n are there; 0: none begins here. */
+static size_t character(const unsigned char *s, size_t n)
+{
+    size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : 4;
+    if (len > n || s[0] > 0xf4 || (s[0] >= 0x80 && s[0] < 0xc2))
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+    bool surrogate = s[0] == 0xed && s[1] >= 0xa0, beyond = s[0] == 0xf4 && s[1] >= 0x90;
+    return overlong || surrogate || beyond ? 0 : len;
+}
+
+/* Appends the text; bytes that are no UTF-8 become U+FFFD: JSON that holds them is none, and no reader would take it. */
+static void add_text(struct tfl_buf *b, const char *s, size_t n)
+{
+    size_t from = 0, i = 0;
+    while (i < n) {
+        size_t len = character((const unsigned char *)s + i, n - i);
+        if (!len) {
+            tfl_buf_add(b, s + from, i - from);
+            tfl_buf_adds(b, "\xef\xbf\xbd");
+            from = i + 1;
+        }
+        i += len ? len : 1;
+    }
+    tfl_buf_add(b, s + from, n - from);
+}
+
 static struct json_object *convert(lua_State *L, int index, int depth, const char **problem);
 
 /* An array when the keys are 1..n (an empty table too, unless its metatable says __jsontype = "object"). */
@@ -63,6 +94,7 @@ static struct json_object *convert_table(lua_State *L, int index, int depth, con
         lua_settop(L, top);
     }
     struct json_object *out = object ? json_object_new_object() : json_object_new_array();
+    struct tfl_buf name = {0};
     for (size_t i = 1; !object && i <= n && !*problem; i++) {
         lua_rawgeti(L, index, (lua_Integer)i);
         json_object_array_add(out, convert(L, lua_gettop(L), depth + 1, problem));
@@ -71,12 +103,16 @@ static struct json_object *convert_table(lua_State *L, int index, int depth, con
     if (object)
         lua_pushnil(L);
     while (object && lua_next(L, index)) {
-        if (lua_type(L, -2) != LUA_TSTRING)
+        if (lua_type(L, -2) != LUA_TSTRING) {
             *problem = "a table with keys other than 1..n that are not strings";
-        else if (!*problem)
-            json_object_object_add(out, lua_tostring(L, -2), convert(L, lua_gettop(L), depth + 1, problem));
+        } else if (!*problem) {
+            name.len = 0;
+            add_text(&name, lua_tostring(L, -2), lua_rawlen(L, -2));
+            json_object_object_add(out, name.data, convert(L, lua_gettop(L), depth + 1, problem));
+        }
         lua_pop(L, 1);
     }
+    tfl_buf_done(&name);
     return out;
 }
 
@@ -101,7 +137,11 @@ static struct json_object *convert(lua_State *L, int index, int depth, const cha
         return json_object_new_double(lua_tonumber(L, index));
     case LUA_TSTRING: {
         const char *s = lua_tolstring(L, index, &n);
-        return json_object_new_string_len(s, (int)n);
+        struct tfl_buf b = {0};
+        add_text(&b, s, n);
+        struct json_object *text = json_object_new_string_len(b.data, (int)b.len);
+        tfl_buf_done(&b);
+        return text;
     }
     case LUA_TTABLE:
         return convert_table(L, index, depth, problem);
