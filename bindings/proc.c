@@ -36,13 +36,9 @@ static void forget_guardian(void)
 
 /* ---- exec */
 
-/* A list of C strings on the stack, whose strings belong to the table at 1: field (NULL: the table itself) of it. */
-static const char **read_list(lua_State *L, const char *field, lua_Integer *n)
+const char **tfl_proc_argv(lua_State *L, lua_Integer *n)
 {
-    if (field && lua_getfield(L, 1, field) == LUA_TNIL)
-        return NULL;
-    if (!field)
-        lua_pushvalue(L, 1);
+    lua_pushvalue(L, 1);
     luaL_argcheck(L, lua_istable(L, -1), 1, "a table expected");
     *n = luaL_len(L, -1);
     luaL_argcheck(L, *n >= 0 && *n <= ARGS_MAX, 1, "too many arguments");
@@ -65,8 +61,7 @@ static const char **read_list(lua_State *L, const char *field, lua_Integer *n)
     return list;
 }
 
-/* env = {KEY = "value"} as "KEY=value" strings kept in a table on the stack, TFL_RUN_ID of the run with them. */
-static const char **read_env(lua_State *L)
+const char **tfl_proc_env(lua_State *L)
 {
     lua_Integer n = 0;
     lua_newtable(L);
@@ -96,26 +91,31 @@ static const char **read_env(lua_State *L)
     return env;
 }
 
+void tfl_proc_push_status(lua_State *L, int status)
+{
+    char text[TFL_STATUS_TEXT];
+    lua_createtable(L, 0, 5);
+    lua_pushstring(L, tfl_status_text(status, text));
+    lua_setfield(L, -2, "status");
+    lua_pushboolean(L, status == 0);
+    lua_setfield(L, -2, "ok");
+    if (WIFEXITED(status)) {
+        lua_pushinteger(L, WEXITSTATUS(status));
+        lua_setfield(L, -2, "code");
+    } else {
+        lua_pushstring(L, tfl_signal_name(WTERMSIG(status)));
+        lua_setfield(L, -2, "signal");
+    }
+}
+
 static int push_exec(lua_State *L, struct tfl_op *op)
 {
     struct tfl_exec *exec = TFL_CONTAINER(op, struct tfl_exec, op);
-    char text[TFL_STATUS_TEXT];
-    lua_createtable(L, 0, 5);
+    tfl_proc_push_status(L, exec->status);
     lua_pushlstring(L, exec->out.data ? exec->out.data : "", exec->out.len);
     lua_setfield(L, -2, "stdout");
     lua_pushlstring(L, exec->error.data ? exec->error.data : "", exec->error.len);
     lua_setfield(L, -2, "stderr");
-    lua_pushstring(L, tfl_status_text(exec->status, text));
-    lua_setfield(L, -2, "status");
-    lua_pushboolean(L, exec->status == 0);
-    lua_setfield(L, -2, "ok");
-    if (WIFEXITED(exec->status)) {
-        lua_pushinteger(L, WEXITSTATUS(exec->status));
-        lua_setfield(L, -2, "code");
-    } else {
-        lua_pushstring(L, tfl_signal_name(WTERMSIG(exec->status)));
-        lua_setfield(L, -2, "signal");
-    }
     return 1;
 }
 
@@ -131,7 +131,7 @@ static int l_exec(lua_State *L)
     lua_settop(L, 1);
     struct tfl_exec_config config = {.cwd = tfl_field_string(L, 1, "tfl.exec", "cwd", false),
         .timeout_ms = tfl_seconds_to_ms(tfl_field_seconds(L, 1, "tfl.exec", "timeout", 60))};
-    config.argv = (const char *const *)read_list(L, NULL, &n);
+    config.argv = (const char *const *)tfl_proc_argv(L, &n);
     if (n == 0)
         return luaL_error(L, "tfl.exec: no program: tfl.exec{\"program\", \"argument\", timeout = 10}");
     const char *input = tfl_field_string(L, 1, "tfl.exec", "stdin", false);
@@ -140,7 +140,7 @@ static int l_exec(lua_State *L)
         config.input = lua_tolstring(L, -1, &input_len);
         config.input_len = input_len;
     }
-    const char **extra = read_env(L);
+    const char **extra = tfl_proc_env(L);
     tfl_task_check(L, "tfl.exec");
     const char **env = tfl_env_merge(NULL, (const char *const *)extra);
     config.env = (const char *const *)env;
@@ -311,6 +311,8 @@ int tfl_open_proc(lua_State *L)
     static const luaL_Reg none[] = {{NULL, NULL}};
     tfl_class(L, "tfl.proc", none, l_gc);
     luaL_newlib(L, functions);
+    lua_pushcfunction(L, tfl_process_open(L));
+    lua_setfield(L, -2, "start");
     lua_newuserdatauv(L, 1, 0); /* its collection, with the state, is the end of the guardian object */
     luaL_setmetatable(L, "tfl.proc");
     lua_setfield(L, LUA_REGISTRYINDEX, "tfl.proc.end");

@@ -4,6 +4,7 @@
 #include "bindings/fields.h"
 #include "bindings/task.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char RECORD[] = "tfl.record";
@@ -190,12 +191,35 @@ static int l_strip(lua_State *L)
     return 0;
 }
 
+/* record.matrix{path = folder, keep = false} → its absolute path: the folder of many runs, this process's until it ends. Raises usage
+ * (it holds other files), wrong_state (in use), io. */
+static int l_matrix(lua_State *L)
+{
+    struct tfl_error err;
+    struct tfl_run_folder folder;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (tfl_matrix_folder_take(&folder, tfl_field_string(L, 1, "record.matrix", "path", true),
+            tfl_field_boolean(L, 1, "keep"), &err))
+        return tfl_raise(L, &err);
+    lua_pushstring(L, folder.path);
+    free(folder.path); /* the lock stays */
+    return 1;
+}
+
+/* record.prune(folder, n): removes the oldest runs or matrices in the folder but n, and none that is in use or to be kept. */
+static int l_prune(lua_State *L)
+{
+    tfl_run_folder_prune(luaL_checkstring(L, 1), (int)luaL_checkinteger(L, 2));
+    return 0;
+}
+
 int tfl_open_record(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"event", l_event}, {"flush", l_flush}, {"write", l_write},
         {"dir", l_dir}, {"run_id", l_run_id}, {"set_genesis", l_set_genesis}, {"error", l_error},
         {"strip", l_strip}, {"close", l_close}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"open", l_open}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"open", l_open}, {"matrix", l_matrix}, {"prune", l_prune}, {NULL, NULL}};
     tfl_class(L, RECORD, methods, l_close);
     luaL_newlib(L, functions);
     return 1;

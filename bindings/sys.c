@@ -36,7 +36,8 @@ static int l_write(lua_State *L)
     return 1;
 }
 
-/* sys.isatty(fd) → boolean; sys.columns() → width of the terminal of stdout, 80 when it has none. */
+/* sys.isatty(fd) → boolean; sys.columns() → width and height of the terminal of stderr or stdout, 80 and 24
+ * when there is none. */
 static int l_isatty(lua_State *L)
 {
     lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
@@ -46,9 +47,11 @@ static int l_isatty(lua_State *L)
 static int l_columns(lua_State *L)
 {
     struct winsize ws;
-    bool known = !ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col > 0;
+    bool known =
+        (!ioctl(STDERR_FILENO, TIOCGWINSZ, &ws) || !ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws)) && ws.ws_col > 0;
     lua_pushinteger(L, known ? ws.ws_col : 80);
-    return 1;
+    lua_pushinteger(L, known && ws.ws_row > 0 ? ws.ws_row : 24);
+    return 2;
 }
 
 /* sys.exe() → path of the running tfl. */

@@ -16,7 +16,7 @@
 
 enum { NAME_LEN = 80, TRIES = 100000 };
 
-static const char MARKER[] = ".tfl-run", KEEP[] = "keep\n";
+static const char MARKER[] = ".tfl-run", MATRIX[] = ".tfl-matrix", KEEP[] = "keep\n";
 
 char *tfl_runs_folder(void)
 {
@@ -24,9 +24,9 @@ char *tfl_runs_folder(void)
 }
 
 /* The marker gets its name when it is locked already: nobody may take the folder for one of a dead run. */
-static int put_marker(struct tfl_run_folder *folder, bool keep, struct tfl_error *err)
+static int put_marker(struct tfl_run_folder *folder, const char *name, bool keep, struct tfl_error *err)
 {
-    TFL_FREE char *marker = tfl_sprintf("%s/%s", folder->path, MARKER);
+    TFL_FREE char *marker = tfl_sprintf("%s/%s", folder->path, name);
     TFL_FREE char *hidden = tfl_sprintf("%s.new", marker);
     int fd = open(hidden, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     ssize_t want = keep ? (ssize_t)strlen(KEEP) : 0;
@@ -45,7 +45,7 @@ static int put_marker(struct tfl_run_folder *folder, bool keep, struct tfl_error
 static int furnish(struct tfl_run_folder *folder, bool keep, struct tfl_error *err)
 {
     static const char *const rooms[] = {"logs", "nodes"};
-    if (put_marker(folder, keep, err))
+    if (put_marker(folder, MARKER, keep, err))
         return -1;
     for (size_t i = 0; i < TFL_LEN(rooms); i++) {
         TFL_FREE char *path = tfl_sprintf("%s/%s", folder->path, rooms[i]);
@@ -93,9 +93,9 @@ int tfl_run_folder_make(
         err, TFL_E_IO, "cannot make a run folder %s/%s: there are %d already", parent, clean, TRIES);
 }
 
-static int open_marker(const char *folder)
+static int open_marker(const char *folder, const char *name)
 {
-    TFL_FREE char *marker = tfl_sprintf("%s/%s", folder, MARKER);
+    TFL_FREE char *marker = tfl_sprintf("%s/%s", folder, name);
     return open(marker, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
@@ -125,22 +125,43 @@ static int empty(const char *path, struct tfl_error *err)
     return failed;
 }
 
-int tfl_run_folder_take(struct tfl_run_folder *folder, const char *path, struct tfl_error *err)
+/* Makes the folder if need be and sets folder->path. The marker of an earlier one in *marker, locked until it is closed, or −1. */
+static int enter(struct tfl_run_folder *folder, const char *path, const char *name, const char *what,
+    int *marker, struct tfl_error *err)
 {
     if (tfl_mkdir_p(path, 0755, err))
         return -1;
-    TFL_CLOSE int marker = open_marker(path);
-    if (marker < 0 && !is_empty(path))
+    *marker = open_marker(path, name);
+    if (*marker < 0 && !is_empty(path))
         return tfl_fail(
-            err, TFL_E_USAGE, "%s holds files that are not of a run: name an empty or new folder", path);
-    if (marker >= 0 && flock(marker, LOCK_EX | LOCK_NB))
-        return tfl_fail(err, TFL_E_STATE, "%s is in use by another run", path);
-    if (marker >= 0 && empty(path, err))
-        return -1;
+            err, TFL_E_USAGE, "%s holds files that are not of a %s: name an empty or new folder", path, what);
+    if (*marker >= 0 && flock(*marker, LOCK_EX | LOCK_NB))
+        return tfl_fail(err, TFL_E_STATE, "%s is in use by another %s", path, what);
     folder->path = realpath(path, NULL);
-    if (!folder->path)
-        return tfl_fail_errno(err, TFL_E_IO, errno, "cannot use the folder %s", path);
+    return folder->path ? 0 : tfl_fail_errno(err, TFL_E_IO, errno, "cannot use the folder %s", path);
+}
+
+int tfl_run_folder_take(struct tfl_run_folder *folder, const char *path, struct tfl_error *err)
+{
+    TFL_CLOSE int marker = -1;
+    folder->lock = -1;
+    folder->path = NULL;
+    if (enter(folder, path, MARKER, "run", &marker, err) || (marker >= 0 && empty(path, err))) {
+        tfl_run_folder_done(folder);
+        return -1;
+    }
     return finish_make(folder, true, err);
+}
+
+int tfl_matrix_folder_take(struct tfl_run_folder *folder, const char *path, bool keep, struct tfl_error *err)
+{
+    TFL_CLOSE int marker = -1;
+    folder->lock = -1;
+    folder->path = NULL;
+    if (!enter(folder, path, MATRIX, "matrix", &marker, err) && !put_marker(folder, MATRIX, keep, err))
+        return 0;
+    tfl_run_folder_done(folder);
+    return -1;
 }
 
 void tfl_run_folder_done(struct tfl_run_folder *folder)
@@ -176,7 +197,10 @@ static bool old_run(struct old_run *run, const char *parent, const char *name)
     if (name[0] == '.')
         return false;
     run->path = tfl_sprintf("%s/%s", parent, name);
-    run->marker = lstat(run->path, &st) || !S_ISDIR(st.st_mode) ? -1 : open_marker(run->path);
+    bool folder = !lstat(run->path, &st) && S_ISDIR(st.st_mode);
+    run->marker = folder ? open_marker(run->path, MARKER) : -1;
+    if (folder && run->marker < 0)
+        run->marker = open_marker(run->path, MATRIX);
     if (run->marker >= 0 && !fstat(run->marker, &st) && S_ISREG(st.st_mode) && st.st_size == 0) {
         run->made = st.st_mtim;
         return true;

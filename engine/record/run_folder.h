@@ -23,9 +23,12 @@ int tfl_run_folder_make(
 /* The same for a folder that the user names: it must be missing, empty, or the folder of an earlier run, whose content is
  * replaced. TFL_E_USAGE when it holds anything else, TFL_E_STATE when its run is alive. */
 int tfl_run_folder_take(struct tfl_run_folder *folder, const char *path, struct tfl_error *err);
+/* The folder of many runs, each in a folder of its own within: it must be missing, empty, or of earlier such runs, which stay in
+ * it. Its marker is ".tfl-matrix"; errors as above. keep: tfl_run_folder_prune spares it for ever. */
+int tfl_matrix_folder_take(struct tfl_run_folder *folder, const char *path, bool keep, struct tfl_error *err);
 void tfl_run_folder_done(struct tfl_run_folder *folder); /* lets go of the lock; the folder stays */
 
-/* Removes the oldest run folders in parent but `keep` of them; spares those in use and those to be kept. Returns how many
+/* Removes the oldest run (or matrix) folders in parent but `keep` of them; spares those in use and those to be kept. Returns how many
  * were removed; what cannot be removed is left. */
 int tfl_run_folder_prune(const char *parent, int keep);
 

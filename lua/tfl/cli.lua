@@ -5,8 +5,10 @@ local deployers = require "tfl.deployers"
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
+local junit = require "tfl.junit"
 local kinds = require "tfl.kinds"
 local loader = require "tfl.loader"
+local matrix = require "tfl.matrix"
 local plan = require "tfl.plan"
 local proc = require "tfl.core.proc"
 local runner = require "tfl.runner"
@@ -15,9 +17,10 @@ local suggest = require "tfl.suggest"
 local sys = require "tfl.core.sys"
 local test_command = require "tfl.test_command"
 local text = require "tfl.text"
+local verdict = require "tfl.verdict"
 
 local M = {}
-local commands = { "run", "check", "test", "clean", "doctor", "help", "version" }
+local commands = { "run", "check", "matrix", "test", "clean", "doctor", "help", "version" }
 local USAGE, INFRA = 2, 3
 
 local unwritten = false
@@ -65,7 +68,7 @@ end
 local function parser()
     local p = argparse("tfl", "tfl: scenarios for multi-node blockchain networks. `tfl FILE.lua` is `tfl run FILE.lua`.")
     p:add_help(false):help_max_width(96):command_target "command"
-    p:epilog "tfl help run, tfl help check: their options. tfl help env, exit, scenario, transactions, faults, hand: a screen each."
+    p:epilog "tfl help run, check, matrix: their options. tfl help env, exit, scenario, transactions, faults, hand: a screen each."
     local by_name = {}
     local function command(name, about)
         by_name[name] = p:command(name, about):add_help(false)
@@ -80,6 +83,7 @@ local function parser()
     run:flag("-q --quiet", "only the summary")
     run:option("--inconclusive", "count inconclusive as this"):choices { "fail", "pass" }
     shared(command("check", "print the plan and what it would take to pass; start nothing"))
+    matrix.options(command("matrix", "run scenarios with many values and seeds, several at once"), { whole = whole, key_value = key_value })
     local test = command("test", "run busted specs of your own, which may use tfl.cluster")
     test:argument("files", "spec file or folder"):args "+"
     test:option("-d --deployer", "where the nodes run"):default "local"
@@ -189,24 +193,21 @@ local function plans_of(args)
     return plans
 end
 
---- Verdict classes by weight: the exit code of several runs is that of the worst (JUDGING, Verdict).
-local weight = { [0] = 0, [4] = 1, [3] = 2, [1] = 3, [2] = 4, [130] = 5 }
-
 local function run(args)
     local summaries, worst = {}, 0
     local plans = plans_of(args)
-    if args.junit then sys.write_file(args.junit, text.junit {}) end -- before the runs: it must not fail after them
+    if args.junit then sys.write_file(args.junit, junit.render {}) end -- before the runs: it must not fail after them
     for _, made in ipairs(plans) do
         local ui = screen.new { quiet = args.quiet }
         local ok, summary = pcall(runner.run, made, ui)
         ui:close()
         if not ok then error(summary, 0) end
         summaries[#summaries + 1] = summary
-        if weight[summary.exit_code] > weight[worst] then worst = summary.exit_code end
+        worst = verdict.worse_exit(worst, summary.exit_code) -- the exit code of several runs is that of the worst
         say(1, text.summary(summary, sys.isatty(1) and not os.getenv "NO_COLOR"))
         if summary.verdict == "interrupted" then break end
     end
-    if args.junit then sys.write_file(args.junit, text.junit(summaries)) end
+    if args.junit then sys.write_file(args.junit, junit.render(summaries)) end
     if args.json then
         for _, summary in ipairs(summaries) do say(1, json.encode(summary) .. "\n") end
     end
@@ -284,6 +285,7 @@ end
 
 local actions = {
     run = run, check = check, test = test_command.run, clean = clean, doctor = doctor, help = help,
+    matrix = function(args, argv) return matrix.run(args, argv, { plans_of = plans_of, parse = parse }) end,
     version = function()
         say(1, "tfl " .. sys.version .. "\n")
         return 0
@@ -305,7 +307,7 @@ function M.main(argv)
     local args
     local ok, result = pcall(function()
         args = parse(argv)
-        return actions[args.command](args)
+        return actions[args.command](args, argv)
     end)
     if ok then return result end
     local err = result

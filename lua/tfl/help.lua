@@ -25,6 +25,7 @@ Environment (flags win over it, it wins over the script's defaults):
   TFL_READY_SECONDS                 how long nodes may take to be ready (30, and 0.1 for each node)
   XDG_STATE_HOME                    runs and ledgers are under $XDG_STATE_HOME/tfl (~/.local/state/tfl)
   NO_COLOR                          set: no colours
+  GITHUB_STEP_SUMMARY               file to whose end tfl matrix adds its summary, unless --markdown names one
 ]],
     exit = [[
 Exit codes:

@@ -17,18 +17,50 @@ function M.clean(text)
     return (tostring(text):gsub("[%z\1-\8\11-\31\127]", function(c) return string.format("\\x%02x", c:byte()) end))
 end
 
-local function paint(text, verdict, colour)
+--- Text for files: invalid UTF-8 becomes "?", and control bytes what `clean` makes of them.
+---@param text string
+---@return string
+function M.plain(text)
+    text = M.clean(text)
+    if utf8.len(text) then return text end
+    local out, i = {}, 1
+    while i <= #text do
+        local _, bad = utf8.len(text, i)
+        out[#out + 1] = text:sub(i, (bad or #text + 1) - 1) .. (bad and "?" or "")
+        i = (bad or #text) + 1
+    end
+    return table.concat(out)
+end
+
+--- What a verdict looks like in a line, and its word at the head of a summary.
+---@param verdict string
+---@return string mark, string word
+function M.mark(verdict) return marks[verdict] or "?", words[verdict] or verdict:upper() end
+
+--- Colours a text by a verdict, on a terminal.
+---@param text string
+---@param verdict string
+---@param colour boolean
+---@return string
+function M.paint(text, verdict, colour)
     if not colour then return text end
     return "\27[" .. colours[verdict] .. "m" .. text .. "\27[0m"
 end
 
-local function home(path)
+--- A path with ~ for the home folder.
+---@param path string
+---@return string
+function M.home(path)
     local folder = os.getenv "HOME"
     if folder and folder ~= "" and path:sub(1, #folder + 1) == folder .. "/" then return "~" .. path:sub(#folder + 1) end
     return path
 end
 
-local function pad(text, width)
+--- The text with spaces up to that many characters.
+---@param text string
+---@param width integer
+---@return string
+function M.pad(text, width)
     return text .. string.rep(" ", math.max(1, width - (utf8.len(text) or #text)))
 end
 
@@ -53,7 +85,7 @@ local function nodes(s, out)
             type(node.peers) == "number" and tostring(node.peers) or "?", node.crashed and "  " .. node.exit or "")
     end
     for i = 1, #cells, 2 do
-        out[#out + 1] = "      " .. (cells[i + 1] and pad(cells[i], 40) .. cells[i + 1] or cells[i])
+        out[#out + 1] = "      " .. (cells[i + 1] and M.pad(cells[i], 40) .. cells[i + 1] or cells[i])
     end
     if #s.nodes_detail > 12 then out[#out + 1] = string.format("      … %d more nodes", #s.nodes_detail - 12) end
 end
@@ -92,10 +124,10 @@ local function transactions(s, out, width)
     local t = s.transactions
     if not t or t.planned == 0 then return end
     local l = t.latency_ms
-    out[#out + 1] = ("    %saccepted %s · included %s · final %s  (p50/p95/p99)"):format(pad("latency", width + 1), triple(l.accepted),
+    out[#out + 1] = ("    %saccepted %s · included %s · final %s  (p50/p95/p99)"):format(M.pad("latency", width + 1), triple(l.accepted),
         triple(l.included), triple(l.final))
     local held = t.lag_ms.held > 0 and (" · %d waited for answers to others"):format(t.lag_ms.held) or ""
-    out[#out + 1] = ("    %slate by %s, %d of %d too late · signing %.0fµs each%s"):format(pad("generator", width + 1),
+    out[#out + 1] = ("    %slate by %s, %d of %d too late · signing %.0fµs each%s"):format(M.pad("generator", width + 1),
         triple(t.lag_ms), t.lag_ms.late, t.planned, t.signing_us, held)
 end
 
@@ -119,7 +151,7 @@ end
 
 --- What was done to the cluster: of a pass how often what, of other runs each with its time.
 local function faults(s, out, width)
-    local label, list, counts, order = "    " .. pad("faults", width + 1), {}, {}, {}
+    local label, list, counts, order = "    " .. M.pad("faults", width + 1), {}, {}, {}
     for _, fault in ipairs(s.faults or {}) do
         if fault.by ~= "plan" then
             list[#list + 1] = fault
@@ -150,11 +182,11 @@ end
 ---@return string
 function M.summary(s, colour)
     local word = words[s.verdict]
-    local out = { paint(word, s.verdict, colour) .. "  " .. pad(M.clean(s.scenario), 28 - #word) .. head(s) }
+    local out = { M.paint(word, s.verdict, colour) .. "  " .. M.pad(M.clean(s.scenario), 28 - #word) .. head(s) }
     local width = 18
     for _, e in ipairs(s.expectations) do width = math.max(width, math.min(30, #e.name)) end
     for _, problem in ipairs(s.problems) do
-        out[#out + 1] = string.format("  %s %s %s", paint("✗", "fail", colour), pad(problem.code, width + 1),
+        out[#out + 1] = string.format("  %s %s %s", M.paint("✗", "fail", colour), M.pad(problem.code, width + 1),
             indent(problem.message, 6))
     end
     for _, e in ipairs(s.expectations) do
@@ -162,70 +194,19 @@ function M.summary(s, colour)
         if e.verdict == "inconclusive" and e.code == "inconclusive" then code = "inconclusive: " end
         if e.message:sub(1, #e.code) == e.code then code = "" end
         local message = e.message ~= "" and e.message or figures(e)
-        out[#out + 1] = (string.format("  %s %s %s%s", paint(marks[e.verdict] or "?", e.verdict, colour),
-            pad(M.clean(e.name), width + 1), code, indent(message, 6)):gsub("%s+$", ""))
+        out[#out + 1] = (string.format("  %s %s %s%s", M.paint(marks[e.verdict] or "?", e.verdict, colour),
+            M.pad(M.clean(e.name), width + 1), code, indent(message, 6)):gsub("%s+$", ""))
         if e.name == "tx_inclusion" then transactions(s, out, width) end
     end
     if s.verdict ~= "pass" then nodes(s, out) end
     faults(s, out, width)
-    out[#out + 1] = "    " .. pad("phases", width + 1) .. phases(s)
+    out[#out + 1] = "    " .. M.pad("phases", width + 1) .. phases(s)
     if s.host and s.host.loop_lag_ms and s.verdict ~= "pass" then
-        out[#out + 1] = "    " .. pad("host", width + 1) .. string.format("loop late by up to %.1fms%s", s.host.loop_lag_ms,
+        out[#out + 1] = "    " .. M.pad("host", width + 1) .. string.format("loop late by up to %.1fms%s", s.host.loop_lag_ms,
             s.host.psi_full and string.format(", all tasks stalled %.1f%% of the time", 100 * s.host.psi_full) or "")
     end
-    out[#out + 1] = "  evidence  " .. home(s.dir) .. (s.incomplete and "  (incomplete: " .. s.incomplete .. ")" or "")
+    out[#out + 1] = "  evidence  " .. M.home(s.dir) .. (s.incomplete and "  (incomplete: " .. s.incomplete .. ")" or "")
     out[#out + 1] = "  again     " .. M.clean(s.again)
-    return table.concat(out, "\n") .. "\n"
-end
-
-local function xml(text)
-    text = tostring(text):gsub("[^\9\10\13\32-\255]", "?")
-    if not utf8.len(text) then text = text:gsub("[\128-\255]", "?") end
-    return (text:gsub("[\239]\191[\190\191]", "?"):gsub("[&<>\"]", {
-        ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;",
-    }))
-end
-
-local function testcase(s, name, tag, code, message)
-    local line = string.format('    <testcase classname="%s" name="%s" time="%.3f"', xml(s.scenario), xml(name), s.wall_seconds)
-    if not tag then return line .. "/>" end
-    if tag == "skipped" then
-        return string.format('%s>\n      <skipped message="%s"/>\n    </testcase>', line, xml(code .. ": " .. message))
-    end
-    return string.format('%s>\n      <%s type="%s" message="%s">%s</%s>\n    </testcase>', line, tag, xml(code),
-        xml(message:match "^[^\n]*"), xml(message .. "\nagain: " .. s.again .. "\nevidence: " .. s.dir), tag)
-end
-
---- JUnit XML of one or more summaries: a suite for each run, a case for each expectation and problem.
----@param summaries table[]
----@return string
-function M.junit(summaries)
-    local out = { '<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>" }
-    for _, s in ipairs(summaries) do
-        local cases, failures, errors, skipped = {}, 0, 0, 0
-        for _, e in ipairs(s.expectations) do
-            local tag
-            if e.verdict == "fail" then tag, failures = "failure", failures + 1 end
-            if e.verdict == "infra" or e.verdict == "usage" then tag, errors = "error", errors + 1 end
-            if e.verdict == "inconclusive" and s.inconclusive_as == "fail" then
-                tag, failures = "failure", failures + 1
-            elseif e.verdict == "inconclusive" and s.inconclusive_as ~= "pass" then
-                tag, skipped = "skipped", skipped + 1
-            end
-            cases[#cases + 1] = testcase(s, e.name, tag, e.code, e.message)
-        end
-        for _, problem in ipairs(s.problems) do
-            local tag = problem.verdict == "fail" and "failure" or "error"
-            if tag == "failure" then failures = failures + 1 else errors = errors + 1 end
-            cases[#cases + 1] = testcase(s, "run", tag, problem.code, problem.message)
-        end
-        out[#out + 1] = string.format('  <testsuite name="%s" tests="%d" failures="%d" errors="%d" skipped="%d" '
-            .. 'time="%.3f" timestamp="%s">', xml(s.scenario .. " seed " .. s.seed), #cases, failures, errors, skipped,
-            s.wall_seconds, s.started_at:gsub("Z$", ""))
-        table.move(cases, 1, #cases, #out + 1, out)
-        out[#out + 1] = "  </testsuite>"
-    end
-    out[#out + 1] = "</testsuites>"
     return table.concat(out, "\n") .. "\n"
 end
 

@@ -80,4 +80,15 @@ function verdict.exit_code(v, inconclusive_as)
     return EXIT[v] or error(("unknown verdict %q"):format(tostring(v)), 2)
 end
 
+--- Exit codes by the weight of what they stand for.
+local EXIT_WEIGHT = { [0] = 0, [4] = 1, [3] = 2, [1] = 3, [2] = 4, [130] = 5 }
+
+--- Of the exit codes of two runs the one that counts for both.
+---@param a integer
+---@param b integer
+---@return integer
+function verdict.worse_exit(a, b)
+    return EXIT_WEIGHT[a] >= EXIT_WEIGHT[b] and a or b
+end
+
 return verdict

@@ -292,6 +292,32 @@ static void out_folder_is_guarded(void **state)
     assert_non_null(strstr(err.msg, "/proc/nowhere"));
 }
 
+static void folder_of_many_runs(void **state)
+{
+    (void)state;
+    struct tfl_error err;
+    struct tfl_run_folder first, second;
+    TFL_FREE char *many = tfl_sprintf("%s/matrix/many", dir), *parent = tfl_sprintf("%s/matrix", dir);
+    assert_int_equal(tfl_matrix_folder_take(&first, many, false, &err), 0);
+    put(first.path, "cell/summary.json");
+    assert_int_equal(tfl_matrix_folder_take(&second, many, false, &err), -1);
+    assert_int_equal(err.code, TFL_E_STATE);
+    assert_int_equal(tfl_run_folder_take(&second, many, &err), -1); /* a run would empty it */
+    assert_int_equal(err.code, TFL_E_USAGE);
+    assert_int_equal(tfl_run_folder_prune(parent, 0), 0);
+    tfl_run_folder_done(&first);
+    assert_int_equal(tfl_matrix_folder_take(&second, many, true, &err), 0);
+    assert_true(there(many, "cell/summary.json"));
+    tfl_run_folder_done(&second);
+    assert_int_equal(tfl_run_folder_prune(parent, 0), 0); /* to be kept */
+    assert_int_equal(tfl_matrix_folder_take(&first, many, false, &err), 0);
+    tfl_run_folder_done(&first);
+    assert_int_equal(tfl_run_folder_prune(parent, 0), 1);
+    put(many, "something");
+    assert_int_equal(tfl_matrix_folder_take(&first, many, false, &err), -1);
+    assert_int_equal(err.code, TFL_E_USAGE);
+}
+
 static void strip_keeps_configuration(void **state)
 {
     (void)state;
@@ -314,6 +340,6 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {T(writes_lines), T(survives_a_full_disk), T(refuses_huge_events),
         T(writes_files), T(same_name_gets_a_number), T(keeps_the_last_runs), T(out_folder_is_guarded),
-        T(strip_keeps_configuration)};
+        T(folder_of_many_runs), T(strip_keeps_configuration)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
