@@ -4,6 +4,7 @@
 #include "bindings/fields.h"
 #include "bindings/task.h"
 
+#include <limits.h>
 #include <math.h>
 
 static const char LINKS[] = "tfl.links";
@@ -41,11 +42,11 @@ static int l_close(lua_State *L)
     return 0;
 }
 
-static uint16_t check_port(lua_State *L, const char *name)
+static uint16_t check_port(lua_State *L, const char *what, const char *name)
 {
-    lua_Integer port = tfl_field_integer(L, 2, "links:edge", name, 0);
+    lua_Integer port = tfl_field_integer(L, 2, what, name, 0);
     if (port < 1 || port > UINT16_MAX)
-        luaL_error(L, "links:edge: %s must be a port", name);
+        luaL_error(L, "%s: %s must be a port", what, name);
     return (uint16_t)port;
 }
 
@@ -58,8 +59,36 @@ static int l_edge(lua_State *L)
     luaL_checktype(L, 2, LUA_TTABLE);
     const char *from = tfl_field_string(L, 2, "links:edge", "from", true);
     const char *to = tfl_field_string(L, 2, "links:edge", "to", true);
-    uint16_t listen = check_port(L, "listen"), target = check_port(L, "target");
+    uint16_t listen = check_port(L, "links:edge", "listen"), target = check_port(L, "links:edge", "target");
     return tfl_links_edge(links, from, to, listen, target, &err) ? tfl_raise(L, &err) : 0;
+}
+
+/* links:inbound{to =, listen = port, target = port}: the relay of a node that all others dial at one port; each connection belongs to the
+ * edge from the node whose process dialled it (links:process). Raises connect (the port cannot be listened on), unsupported (the
+ * kernel does not tell whose a socket is), wrong_state (it is there with another port). */
+static int l_inbound(lua_State *L)
+{
+    struct tfl_error err;
+    struct tfl_links *links = check(L);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    const char *to = tfl_field_string(L, 2, "links:inbound", "to", true);
+    uint16_t listen = check_port(L, "links:inbound", "listen"),
+             target = check_port(L, "links:inbound", "target");
+    return tfl_links_inbound(links, to, listen, target, &err) ? tfl_raise(L, &err) : 0;
+}
+
+/* links:process(name, pid | nil): the process of that node from now on, its group and descendants with it; to be told after each
+ * start. nil: it has none. */
+static int l_process(lua_State *L)
+{
+    struct tfl_links *links = check(L);
+    const char *name = luaL_checkstring(L, 2);
+    lua_Integer pid = luaL_optinteger(L, 3, 0);
+    if (pid < 0 || pid == 1 || pid > INT_MAX)
+        return luaL_error(
+            L, "links:process: %s: the pid must be that of a process or nil, not %I", name, pid);
+    tfl_links_process(links, name, (pid_t)pid);
+    return 0;
 }
 
 /* Checks the set on top of the stack, {name…} or {except = {name…}}, and leaves its list of names there; how many there are. */
@@ -210,10 +239,41 @@ static int l_edges(lua_State *L)
     return 1;
 }
 
+/* links:inbounds() → {{to =, listen =, target =, unknown = connections that no node dialled, dropped = how many of these were reset,
+ * waiting = connections whose dialler is still looked for, forward = counts, back = counts (of what no other node dialled)}…} */
+static int l_inbounds(lua_State *L)
+{
+    struct tfl_links *links = check(L);
+    lua_createtable(L, (int)tfl_links_n_inbounds(links), 0);
+    for (size_t i = 0; i < tfl_links_n_inbounds(links); i++) {
+        struct tfl_links_inbound_view view;
+        tfl_links_inbound_view(links, i, &view);
+        const struct {
+            const char *name;
+            uint64_t value;
+        } rows[] = {{"listen", view.listen}, {"target", view.target}, {"unknown", view.unknown},
+            {"dropped", view.dropped}, {"waiting", view.waiting}};
+        lua_createtable(L, 0, 8);
+        lua_pushstring(L, view.to);
+        lua_setfield(L, -2, "to");
+        for (size_t k = 0; k < TFL_LEN(rows); k++) {
+            lua_pushinteger(L, (lua_Integer)rows[k].value);
+            lua_setfield(L, -2, rows[k].name);
+        }
+        push_counts(L, &view.unshaped[TFL_RELAY_FORWARD]);
+        lua_setfield(L, -2, "forward");
+        push_counts(L, &view.unshaped[TFL_RELAY_BACK]);
+        lua_setfield(L, -2, "back");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 int tfl_open_links(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"edge", l_edge}, {"fault", l_fault}, {"heal", l_heal},
-        {"counts", l_counts}, {"edges", l_edges}, {"close", l_close}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"edge", l_edge}, {"inbound", l_inbound}, {"process", l_process},
+        {"inbounds", l_inbounds}, {"fault", l_fault}, {"heal", l_heal}, {"counts", l_counts},
+        {"edges", l_edges}, {"close", l_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"new", l_new}, {NULL, NULL}};
     tfl_class(L, LINKS, methods, l_close);
     luaL_newlib(L, functions);

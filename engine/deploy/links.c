@@ -1,13 +1,27 @@
 #include "deploy/links.h"
 
+#include "base/log.h"
+#include "deploy/inbound.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+struct inbound {
+    struct tfl_links *links;
+    char *to;
+    uint16_t listen, target;
+    struct tfl_inbound *port;
+    struct tfl_relay *unshaped; /* what no other node dials */
+    uint64_t unknown, dropped;
+};
 
 struct edge {
     char *from, *to;
     uint16_t listen, target;
     struct tfl_relay *relay;
+    const struct inbound *through; /* NULL: it has a port of its own */
 };
 
 struct fault {
@@ -24,6 +38,9 @@ struct tfl_links {
     uint64_t seed;
     struct edge *edges;
     size_t n_edges;
+    struct inbound **inbounds;
+    size_t n_inbounds;
+    struct tfl_owners owners;
     struct fault *faults; /* in force, in the order they came */
     size_t n_faults;
     int64_t last_id;
@@ -59,10 +76,22 @@ static void fault_done(struct fault *fault)
     free(fault->base);
 }
 
+static void inbound_free(struct inbound *in)
+{
+    tfl_inbound_free(in->port);
+    tfl_relay_free(in->unshaped);
+    free(in->to);
+    free(in);
+}
+
 void tfl_links_free(struct tfl_links *links)
 {
     if (!links)
         return;
+    for (size_t i = 0; i < links->n_inbounds; i++)
+        inbound_free(links->inbounds[i]);
+    free(links->inbounds);
+    tfl_owners_done(&links->owners);
     for (size_t i = 0; i < links->n_edges; i++) {
         tfl_relay_free(links->edges[i].relay);
         free(links->edges[i].from);
@@ -125,30 +154,118 @@ static void enforce(const struct tfl_links *links, const struct edge *edge)
     }
 }
 
-int tfl_links_edge(struct tfl_links *links, const char *from, const char *to, uint16_t listen,
-    uint16_t target, struct tfl_error *err)
+static struct edge *find_edge(
+    const struct tfl_links *links, const char *from, const char *to, const struct inbound *through)
+{
+    for (size_t i = 0; i < links->n_edges; i++) {
+        struct edge *edge = &links->edges[i];
+        if (edge->through == through && !strcmp(edge->from, from) && !strcmp(edge->to, to))
+            return edge;
+    }
+    return NULL;
+}
+
+static struct tfl_relay *new_relay(const struct tfl_links *links, const char *from, const char *to,
+    uint16_t listen, uint16_t target, struct tfl_error *err)
 {
     char name[160];
-    for (size_t i = 0; i < links->n_edges; i++) {
-        const struct edge *edge = &links->edges[i];
-        if (strcmp(edge->from, from) || strcmp(edge->to, to))
-            continue;
-        if (edge->listen == listen && edge->target == target)
-            return 0;
-        return tfl_fail(
-            err, TFL_E_STATE, "the link from %s to %s is there already, on port %d", from, to, edge->listen);
-    }
     snprintf(name, sizeof name, "link/%s/%s", from, to);
     struct tfl_relay_config config = {
         .loop = links->loop, .listen = listen, .target = target, .seed = links->seed, .name = name};
-    struct tfl_relay *relay = tfl_relay_new(&config, err);
+    return tfl_relay_new(&config, err);
+}
+
+static struct edge *add_edge(
+    struct tfl_links *links, const char *from, const char *to, struct tfl_relay *relay)
+{
+    links->edges = tfl_realloc(links->edges, (links->n_edges + 1) * sizeof *links->edges);
+    struct edge *edge = &links->edges[links->n_edges++];
+    *edge = (struct edge){.from = tfl_strdup(from), .to = tfl_strdup(to), .relay = relay};
+    enforce(links, edge);
+    return edge;
+}
+
+int tfl_links_edge(struct tfl_links *links, const char *from, const char *to, uint16_t listen,
+    uint16_t target, struct tfl_error *err)
+{
+    struct edge *edge = find_edge(links, from, to, NULL);
+    if (edge && edge->listen == listen && edge->target == target)
+        return 0;
+    if (edge)
+        return tfl_fail(
+            err, TFL_E_STATE, "the link from %s to %s is there already, on port %d", from, to, edge->listen);
+    struct tfl_relay *relay = new_relay(links, from, to, listen, target, err);
     if (!relay)
         return -1;
-    links->edges = tfl_realloc(links->edges, (links->n_edges + 1) * sizeof *links->edges);
-    links->edges[links->n_edges++] = (struct edge){
-        .from = tfl_strdup(from), .to = tfl_strdup(to), .listen = listen, .target = target, .relay = relay};
-    enforce(links, &links->edges[links->n_edges - 1]);
+    edge = add_edge(links, from, to, relay);
+    edge->listen = listen;
+    edge->target = target;
     return 0;
+}
+
+/* The relay of the edge from a node through this port, made when there is none yet: it obeys what is in force. */
+static struct tfl_relay *edge_relay(struct inbound *in, const char *from)
+{
+    struct tfl_links *links = in->links;
+    struct edge *edge = find_edge(links, from, in->to, in);
+    if (!edge) {
+        edge = add_edge(links, from, in->to, new_relay(links, from, in->to, 0, in->target, NULL));
+        edge->listen = in->listen;
+        edge->target = in->target;
+        edge->through = in;
+    }
+    return edge->relay;
+}
+
+static void dialled(void *arg, int fd, const char *from, bool gone)
+{
+    struct inbound *in = arg;
+    bool faulty = in->links->n_faults > 0, drop = gone && faulty;
+    if (from) {
+        tfl_relay_take(strcmp(from, in->to) ? edge_relay(in, from) : in->unshaped, fd);
+        return;
+    }
+    in->unknown++;
+    in->dropped += drop;
+    TFL_LOG(faulty ? TFL_LOG_WARN : TFL_LOG_INFO, "deploy", "%s was dialled at port %d by %s: %s", in->to,
+        in->listen, gone ? "a socket that nobody has any more" : "a process that is no node's",
+        drop ? "reset, as a link fault is in force" : "passed on, without any link fault");
+    if (drop)
+        close(fd);
+    else
+        tfl_relay_take(in->unshaped, fd);
+}
+
+int tfl_links_inbound(
+    struct tfl_links *links, const char *to, uint16_t listen, uint16_t target, struct tfl_error *err)
+{
+    for (size_t i = 0; i < links->n_inbounds; i++) {
+        const struct inbound *there = links->inbounds[i];
+        if (strcmp(there->to, to) || there->target != target)
+            continue;
+        if (there->listen == listen)
+            return 0;
+        return tfl_fail(err, TFL_E_STATE,
+            "the inbound relay of %s to its port %d is there already, on port %d", to, target, there->listen);
+    }
+    struct inbound *in = tfl_alloc(sizeof *in);
+    *in = (struct inbound){.links = links, .to = tfl_strdup(to), .listen = listen, .target = target};
+    struct tfl_inbound_config config = {
+        .loop = links->loop, .listen = listen, .owners = &links->owners, .dialled = dialled, .arg = in};
+    in->port = tfl_inbound_new(&config, err);
+    if (!in->port) {
+        inbound_free(in);
+        return tfl_wrap(err, "the inbound relay of %s", to);
+    }
+    in->unshaped = new_relay(links, "", to, 0, target, NULL);
+    links->inbounds = tfl_realloc(links->inbounds, (links->n_inbounds + 1) * sizeof(struct inbound *));
+    links->inbounds[links->n_inbounds++] = in;
+    return 0;
+}
+
+void tfl_links_process(struct tfl_links *links, const char *name, pid_t pid)
+{
+    tfl_owners_set(&links->owners, name, pid);
 }
 
 int64_t tfl_links_fault(
@@ -213,6 +330,8 @@ int tfl_links_heal(
     struct tfl_links *links, int64_t id, struct tfl_relay_counts *counts, struct tfl_error *err)
 {
     struct tfl_relay_counts last;
+    for (size_t i = 0; i < links->n_inbounds; i++)
+        tfl_inbound_drain(links->inbounds[i]->port); /* dialled while it was in force */
     if (tfl_links_counts(links, id, &last, err))
         return -1;
     if (counts)
@@ -242,4 +361,22 @@ void tfl_links_view(const struct tfl_links *links, size_t i, struct tfl_links_ed
         .open = tfl_relay_open(edge->relay)};
     for (int way = 0; way < 2; way++)
         view->counts[way] = tfl_relay_counts(edge->relay, way);
+}
+
+size_t tfl_links_n_inbounds(const struct tfl_links *links)
+{
+    return links->n_inbounds;
+}
+
+void tfl_links_inbound_view(const struct tfl_links *links, size_t i, struct tfl_links_inbound_view *view)
+{
+    const struct inbound *in = links->inbounds[i];
+    *view = (struct tfl_links_inbound_view){.to = in->to,
+        .listen = in->listen,
+        .target = in->target,
+        .unknown = in->unknown,
+        .dropped = in->dropped,
+        .waiting = tfl_inbound_waiting(in->port)};
+    for (int way = 0; way < 2; way++)
+        view->unshaped[way] = tfl_relay_counts(in->unshaped, way);
 }

@@ -153,11 +153,9 @@ static void hold(struct tfl_relay *relay, int fd)
         let_go(relay, relay->held); /* whoever dialled it has long given up */
 }
 
-static void accepted(struct tfl_listener *l, int fd, const struct tfl_addr *from)
+void tfl_relay_take(struct tfl_relay *relay, int fd)
 {
-    struct tfl_relay *relay = TFL_CONTAINER(l, struct tfl_relay, listener);
     static const int on = 1;
-    (void)from;
     if (any_cut(relay)) {
         hold(relay, fd);
         return;
@@ -184,13 +182,20 @@ static void accepted(struct tfl_listener *l, int fd, const struct tfl_addr *from
         conn_free(conn, true);
 }
 
+static void accepted(struct tfl_listener *l, int fd, const struct tfl_addr *from)
+{
+    (void)from;
+    tfl_relay_take(TFL_CONTAINER(l, struct tfl_relay, listener), fd);
+}
+
 struct tfl_relay *tfl_relay_new(const struct tfl_relay_config *config, struct tfl_error *err)
 {
     struct tfl_relay *relay = tfl_alloc(sizeof *relay);
     struct tfl_addr addr;
     relay->config = *config;
-    if (tfl_addr_make(&addr, "127.0.0.1", config->listen, err) ||
-        tfl_listener_start(config->loop, &relay->listener, &addr, accepted, err)) {
+    relay->listener.fd = -1;
+    if (config->listen && (tfl_addr_make(&addr, "127.0.0.1", config->listen, err) ||
+                              tfl_listener_start(config->loop, &relay->listener, &addr, accepted, err))) {
         free(relay);
         tfl_wrap(err, "the relay %s", config->name);
         return NULL;

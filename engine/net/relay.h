@@ -41,13 +41,15 @@ struct tfl_relay_counts {
 
 struct tfl_relay_config {
     struct tfl_loop *loop;
-    uint16_t listen, target; /* ports of 127.0.0.1 */
+    uint16_t listen, target; /* ports of 127.0.0.1; listen 0: it is given its connections by tfl_relay_take */
     uint64_t seed;           /* draws of jitter and loss come from its streams NAME/connection/way */
     const char *name;        /* copied */
 };
 
 /* Listens at once. TFL_E_CONNECT: the port cannot be listened on. A target that does not listen resets the dialer. */
 struct tfl_relay *tfl_relay_new(const struct tfl_relay_config *config, struct tfl_error *err);
+/* A connection that somebody else has accepted: as if this relay had. Takes the descriptor over. */
+void tfl_relay_take(struct tfl_relay *relay, int fd);
 /* Resets all connections. NULL-safe. */
 void tfl_relay_free(struct tfl_relay *relay);
 

@@ -15,23 +15,29 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { ENVIRON_MAX = 4 * 1024 * 1024, FIELD_START_TIME = 22 };
+enum { ENVIRON_MAX = 4 * 1024 * 1024, STAT_MAX = 1024, FIELD_START_TIME = 22 };
 
-/* The fields after the program's name, which may hold anything, also ") Z 1": the last ')' ends it. */
-static int stat_fields(pid_t pid, char *state, uint64_t *start_time)
+/* What follows the program's name, which may hold anything, also ") Z 1": the last ')' ends it. NULL: none such. */
+static const char *after_name(pid_t pid, char text[STAT_MAX])
 {
-    char path[64], text[1024];
+    char path[64];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     TFL_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, STAT_MAX - 1);
     if (n <= 0)
-        return -1;
+        return NULL;
     text[n] = '\0';
-    char *p = strrchr(text, ')');
-    if (!p || p[1] != ' ' || !p[2])
+    const char *p = strrchr(text, ')');
+    return p && p[1] == ' ' && p[2] ? p + 2 : NULL;
+}
+
+static int stat_fields(pid_t pid, char *state, uint64_t *start_time)
+{
+    char text[STAT_MAX];
+    const char *p = after_name(pid, text);
+    if (!p)
         return -1;
-    *state = p[2];
-    p += 2;
+    *state = *p;
     for (int field = 3; field < FIELD_START_TIME; field++) {
         p = strchr(p, ' ');
         if (!p)
@@ -54,6 +60,17 @@ char tfl_procfs_state(pid_t pid)
     char state;
     uint64_t start_time;
     return stat_fields(pid, &state, &start_time) ? 0 : state;
+}
+
+bool tfl_procfs_kin(pid_t pid, struct tfl_procfs_kin *kin)
+{
+    char text[STAT_MAX];
+    int parent, group;
+    const char *p = after_name(pid, text);
+    if (!p || sscanf(p, "%*c %d %d", &parent, &group) != 2)
+        return false;
+    *kin = (struct tfl_procfs_kin){.pid = pid, .parent = parent, .group = group};
+    return true;
 }
 
 /* A handle that never means another process. What /proc says of pid after this call is about the process of the handle,

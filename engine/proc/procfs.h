@@ -12,6 +12,12 @@ uint64_t tfl_procfs_start_time(pid_t pid);
 /* 'R' runs, 'S' sleeps, 'D' waits for a device, 'T' stopped, 't' traced, 'Z' ended and not reaped, 0: none such. */
 char tfl_procfs_state(pid_t pid);
 
+struct tfl_procfs_kin {
+    pid_t pid, parent, group;
+};
+/* False: none such. */
+bool tfl_procfs_kin(pid_t pid, struct tfl_procfs_kin *kin);
+
 /* Sends SIGKILL to the process with this pid and start time. True when it is there still (an ended one that nobody has
  * reaped is gone), false when it is gone. Never hits a later process with the same pid. */
 bool tfl_procfs_kill(pid_t pid, uint64_t start_time);
