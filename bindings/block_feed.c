@@ -248,7 +248,8 @@ int tfl_open_block_feed(lua_State *L)
         {"close", l_close}, {"now", l_now}, {"canonical", tfl_feed_canonical}, {"tip", tfl_feed_tip},
         {"lib", tfl_feed_lib}, {"block", tfl_feed_block}, {"transaction", tfl_feed_transaction},
         {"stats", tfl_feed_stats}, {"common_prefix", tfl_feed_common_prefix}, {"judge", tfl_feed_judge},
-        {"enter", tfl_feed_enter_node}, {"tell", tfl_feed_tell}, {"view", tfl_feed_view}, {NULL, NULL}};
+        {"propagation", tfl_feed_propagation}, {"enter", tfl_feed_enter_node}, {"tell", tfl_feed_tell},
+        {"view", tfl_feed_view}, {NULL, NULL}};
     static const luaL_Reg sub_methods[] = {{"poll", l_sub_poll}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"new", l_new}, {NULL, NULL}};
     tfl_class(L, FEED_META, methods, l_feed_gc);

@@ -25,6 +25,7 @@ int tfl_feed_judge(lua_State *L);
 int tfl_feed_enter_node(lua_State *L);
 int tfl_feed_tell(lua_State *L);
 int tfl_feed_view(lua_State *L);
+int tfl_feed_propagation(lua_State *L);
 void tfl_feed_open_judge(lua_State *L);
 
 #endif

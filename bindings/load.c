@@ -235,7 +235,7 @@ int tfl_open_load(lua_State *L)
     static const luaL_Reg methods[] = {{"start", l_start}, {"stop", l_stop}, {"abort", l_abort},
         {"forget", l_forget}, {"wait", l_wait}, {"settle", l_settle}, {"now", l_now},
         {"counts", tfl_load_l_counts}, {"report", tfl_load_l_report}, {"transaction", tfl_load_l_transaction},
-        {NULL, NULL}};
+        {"times", tfl_load_l_times}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"new", l_new}, {NULL, NULL}};
     tfl_class(L, LOAD_META, methods, l_gc);
     luaL_newlib(L, functions);

@@ -20,5 +20,6 @@ struct l_load *tfl_check_load(lua_State *L, int index); /* raises */
 int tfl_load_l_counts(lua_State *L);
 int tfl_load_l_report(lua_State *L);
 int tfl_load_l_transaction(lua_State *L);
+int tfl_load_l_times(lua_State *L);
 
 #endif

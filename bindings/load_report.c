@@ -131,6 +131,33 @@ int tfl_load_l_transaction(lua_State *L)
     return 1;
 }
 
+/* load:times(first, last) → {intended, sent, accepted, included, final}: of each a list, for the transactions with these numbers.
+ * intended in microseconds since the load began, the others in microseconds after intended; −1: never. */
+int tfl_load_l_times(lua_State *L)
+{
+    static const char *const keys[] = {"intended", "sent", "accepted", "included", "final"};
+    const struct tfl_tracker *t = tfl_check_load(L, 1)->load->tracker;
+    lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
+    luaL_argcheck(L, first >= 1 && (uint64_t)first <= tfl_tracker_n(t) + 1, 2, "the number of a transaction");
+    luaL_argcheck(
+        L, last >= first - 1 && (uint64_t)last <= tfl_tracker_n(t), 3, "the number of a transaction");
+    lua_createtable(L, 0, TFL_LEN(keys));
+    for (size_t key = 0; key < TFL_LEN(keys); key++) {
+        lua_createtable(L, (int)(last - first + 1), 0);
+        for (lua_Integer i = first; i <= last; i++) {
+            const struct tfl_tx_record *r = tfl_tracker_at(t, (uint64_t)i - 1);
+            const uint32_t after[] = {r->sent_us, r->accepted_us, r->included_us, r->final_us};
+            lua_Integer us = key == 0                         ? r->intended_ns / 1000
+                             : after[key - 1] == TFL_TX_NEVER ? -1
+                                                              : (lua_Integer)after[key - 1];
+            lua_pushinteger(L, us);
+            lua_rawseti(L, -2, i - first + 1);
+        }
+        lua_setfield(L, -2, keys[key]);
+    }
+    return 1;
+}
+
 static void set_lag(lua_State *L, const struct tfl_generator_figures *f)
 {
     set_latency(L, "lag", f->lag);

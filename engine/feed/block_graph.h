@@ -189,4 +189,13 @@ void tfl_graph_judge(
     struct tfl_graph *g, uint64_t from, uint64_t to, const bool *nodes, struct tfl_graph_figures *out);
 void tfl_graph_figures_done(struct tfl_graph_figures *figures);
 
+/* How long the blocks of a window that one node told of first took to another: the samples of the figures by pairs. */
+struct tfl_graph_pair {
+    uint32_t n;
+    double p50_ms, max_ms; /* 0 when n is */
+};
+/* out: one for each node that told first, tfl_graph_nodes of them; the caller's. */
+void tfl_graph_propagation(
+    const struct tfl_graph *g, uint64_t from, uint64_t to, size_t node, struct tfl_graph_pair *out);
+
 #endif

@@ -116,6 +116,35 @@ void tfl_graph_judge(
     *out = f;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+void tfl_graph_propagation(
+    const struct tfl_graph *g, uint64_t from, uint64_t to, size_t node, struct tfl_graph_pair *out)
+{
+    uint32_t *samples = tfl_alloc(HASH_COUNT(g->table) * sizeof *samples + 1); /* who told first, delay */
+    size_t n = 0;
+    for (const struct entry *e = g->table; e; e = e->hh.next) {
+        const struct tfl_gblock *b = &e->b;
+        bool in_window = b->state != TFL_GBLOCK_HOLE && b != g->root && b->slot >= from && b->slot < to;
+        if (in_window && node < b->n_seen && b->seen[node] < SEEN_UNTIMED)
+            samples[n++] = (uint32_t)b->first_node << 16 | b->seen[node];
+    }
+    qsort(samples, n, sizeof *samples, by_value);
+    memset(out, 0, g->n_nodes * sizeof *out);
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i; end < n && samples[end] >> 16 == samples[i] >> 16;)
+            end++;
+        out[samples[i] >> 16] = (struct tfl_graph_pair){.n = (uint32_t)(end - i),
+            .p50_ms = (double)graph_unpack_us((uint16_t)samples[i + (end - i - 1) / 2]) / 1000,
+            .max_ms = (double)graph_unpack_us((uint16_t)samples[end - 1]) / 1000};
+    }
+    free(samples);
+}
+
 void tfl_graph_figures_done(struct tfl_graph_figures *figures)
 {
     free(figures->canonical);

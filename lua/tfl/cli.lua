@@ -11,6 +11,7 @@ local loader = require "tfl.loader"
 local matrix = require "tfl.matrix"
 local plan = require "tfl.plan"
 local proc = require "tfl.core.proc"
+local report = require "tfl.report"
 local runner = require "tfl.runner"
 local screen = require "tfl.screen"
 local suggest = require "tfl.suggest"
@@ -20,7 +21,7 @@ local text = require "tfl.text"
 local verdict = require "tfl.verdict"
 
 local M = {}
-local commands = { "run", "check", "matrix", "test", "clean", "doctor", "help", "version" }
+local commands = { "run", "check", "matrix", "test", "report", "clean", "doctor", "help", "version" }
 local USAGE, INFRA = 2, 3
 
 local unwritten = false
@@ -55,6 +56,12 @@ local function key_value(value)
     return { key, rest }
 end
 
+--- `--report FILE.lua` would take the scenario for the report, and write over it.
+local function html_file(value)
+    if value:match "%.html?$" then return value end
+    return nil, string.format("--report %s: a file that ends in .html was expected; put the scenario before --report", value)
+end
+
 local function shared(command)
     command:argument("files", "scenario file"):args "+"
     command:option("-d --deployer", "where the nodes run: local (this host; also called host)"):default "local"
@@ -82,6 +89,7 @@ local function parser()
     run:option("--junit", "write JUnit XML to this file")
     run:flag("-q --quiet", "only the summary")
     run:option("--inconclusive", "count inconclusive as this"):choices { "fail", "pass" }
+    run:option("--report", "write an HTML report to this .html file (report.html in the run's folder)"):args "?":convert(html_file)
     shared(command("check", "print the plan and what it would take to pass; start nothing"))
     matrix.options(command("matrix", "run scenarios with many values and seeds, several at once"), { whole = whole, key_value = key_value })
     local test = command("test", "run busted specs of your own, which may use tfl.cluster")
@@ -89,6 +97,9 @@ local function parser()
     test:option("-d --deployer", "where the nodes run"):default "local"
     test:option("--filter", "only tests whose name holds this Lua pattern")
     test:option("--seed", "seed of every cluster that names none"):convert(whole("--seed", 0))
+    local made = command("report", "write one HTML file that shows what happened in a run")
+    made:argument("folder", "folder of a run")
+    made:option("--out", "the file (report.html in that folder)")
     command("clean", "undo what dead runs left behind")
     command("doctor", "tell what of this machine can be used")
     command("version", "print the version")
@@ -189,14 +200,25 @@ local function plans_of(args)
             plans[#plans + 1] = made
         end
     end
+    if args.report and args.report[1] and #plans > 1 then
+        errors.usage("--report takes a file for one run; these are %d (without a file each gets report.html in its folder)", #plans)
+    end
     if args.out and #plans > 1 then errors.usage("--out takes the evidence of one run; these are %d", #plans) end
     return plans
+end
+
+--- The report that --report asks for. Returns false, with a word on it, when it cannot be made: the run counts all the same.
+local function write_report(args, summary)
+    local ok, result = pcall(report.write, summary.dir, args.report[1])
+    if ok then say(1, "  report    %s\n", text.clean(text.home(result))) else say(2, "tfl: %s\n", text.clean(errors.text(result))) end
+    return ok
 end
 
 local function run(args)
     local summaries, worst = {}, 0
     local plans = plans_of(args)
     if args.junit then sys.write_file(args.junit, junit.render {}) end -- before the runs: it must not fail after them
+    if args.report and args.report[1] then sys.write_file(args.report[1], "") end
     for _, made in ipairs(plans) do
         local ui = screen.new { quiet = args.quiet }
         local ok, summary = pcall(runner.run, made, ui)
@@ -205,6 +227,7 @@ local function run(args)
         summaries[#summaries + 1] = summary
         worst = verdict.worse_exit(worst, summary.exit_code) -- the exit code of several runs is that of the worst
         say(1, text.summary(summary, sys.isatty(1) and not os.getenv "NO_COLOR"))
+        if args.report and not write_report(args, summary) and worst == 0 then worst = INFRA end
         if summary.verdict == "interrupted" then break end
     end
     if args.junit then sys.write_file(args.junit, junit.render(summaries)) end
@@ -246,6 +269,11 @@ local function check(args)
     return 0
 end
 
+local function make_report(args)
+    say(1, "%s\n", text.clean(report.write(args.folder, args.out)))
+    return 0
+end
+
 local function doctor()
     local fine = true
     say(1, "%-10s %s\n", "deployer", "local (this host)")
@@ -257,10 +285,10 @@ local function doctor()
 end
 
 local function clean()
-    local report = proc.clean()
-    for _, line in ipairs(report.lines) do say(1, "%s\n", text.clean(line)) end
-    if #report.lines == 0 then say(1, "nothing to clean: no dead run left anything behind\n") end
-    return report.failed > 0 and INFRA or 0
+    local undone = proc.clean()
+    for _, line in ipairs(undone.lines) do say(1, "%s\n", text.clean(line)) end
+    if #undone.lines == 0 then say(1, "nothing to clean: no dead run left anything behind\n") end
+    return undone.failed > 0 and INFRA or 0
 end
 
 local function help(args)
@@ -284,7 +312,7 @@ local function help(args)
 end
 
 local actions = {
-    run = run, check = check, test = test_command.run, clean = clean, doctor = doctor, help = help,
+    run = run, check = check, test = test_command.run, report = make_report, clean = clean, doctor = doctor, help = help,
     matrix = function(args, argv) return matrix.run(args, argv, { plans_of = plans_of, parse = parse }) end,
     version = function()
         say(1, "tfl " .. sys.version .. "\n")

@@ -110,6 +110,7 @@ local function blocks(run, figures)
         expected = run.plan.expected_blocks, required = liveness and liveness.required or json.null,
         canonical = f.canonical or 0, observed = f.observed or 0, canonical_height = f.common_height or 0,
         final_height = f.final_height or 0, forks = f.forks or 0, max_reorg_depth = f.max_reorg_depth or 0,
+        tip = f.best, common = f.common,
     }
 end
 

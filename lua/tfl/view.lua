@@ -144,8 +144,12 @@ function View:chances(from, to)
     }
 end
 
+--- The figures of the window for the summary; where those of propagation come from goes into the record.
 function View:last_figures()
     local ok, figures = pcall(self.figures, self, self.s0 or 0, self.s1 or 0)
+    for _, row in ipairs(self.feed:propagation { from_slot = self.s0 or 0, to_slot = self.s1 or 0 }) do
+        self.record:event("propagation", row)
+    end
     return ok and figures or nil
 end
 

@@ -19,6 +19,8 @@ local M = {}
 
 --- Lost transactions that are told apart by what lost them, and of those the ones that the summary keeps.
 local LIST, KEPT = 1000, 100
+--- Transactions in one line of events.jsonl.
+local ROWS = 2000
 
 ---@param describe fun(x: tfl.LoadBuilder)
 ---@return table workload
@@ -105,7 +107,9 @@ function Load:start(ctx)
         wallets = wallets, targets = clients, feed = run.feed, kind = plan.kind, stages = plan.stages, pick = plan.pick,
         seed = run.plan.seed, stream = "load/0", late = plan.late_seconds, recover = plan.recover_seconds,
     }
-    self.load:start(math.max(0, (run:slot_start_ms(run.s0) - task.wall_ms()) / 1000))
+    local after = math.max(0, (run:slot_start_ms(run.s0) - task.wall_ms()) / 1000)
+    self.began = run:now() + after
+    self.load:start(after)
     self.load:wait "sent"
 end
 
@@ -168,7 +172,17 @@ function Load:take(run)
     self.account = self:report(run)
     if self.plan.kind == "transfer" then self:find_roots(run.plan.accounts) end
     if #self.plan.stages > 1 then self.account.stages = stages_of(self.load, self.plan.stages) end
+    self:tell_times(run)
     return self.account
+end
+
+--- The times of all transactions into the record, which the account only sums up.
+function Load:tell_times(run)
+    for first = 1, self.account.planned, ROWS do
+        local event = self.load:times(first, math.min(first + ROWS - 1, self.account.planned))
+        event.first, event.began = first, self.began
+        run.record:event("transaction_times", event)
+    end
 end
 
 --- A lost transfer takes with it what its wallet built on its change: tells the two apart, the former first.

@@ -92,6 +92,18 @@ static void propagation_is_measured(void **state)
     assert_true(f.p99_ms > 5.99 && f.p99_ms < 6.01);
     assert_true(f.max_ms > 4990 && f.max_ms < 5010);
     tfl_graph_figures_done(&f);
+    struct tfl_graph_pair pairs[8];
+    assert_true(tfl_graph_nodes(g) <= TFL_LEN(pairs));
+    tfl_graph_propagation(g, 0, 1000, 2, pairs);
+    assert_int_equal(pairs[0].n, 200); /* all of them told by node 0 first */
+    assert_int_equal(pairs[1].n + pairs[2].n, 0);
+    assert_true(pairs[0].p50_ms > 5.99 && pairs[0].p50_ms < 6.01);
+    assert_true(pairs[0].max_ms > 4990 && pairs[0].max_ms < 5010);
+    tfl_graph_propagation(g, 11, 21, 1, pairs);
+    assert_int_equal(pairs[0].n, 10);
+    assert_true(pairs[0].max_ms > 1.99 && pairs[0].max_ms < 2.01);
+    tfl_graph_propagation(g, 0, 1000, 0, pairs);
+    assert_int_equal(pairs[0].n + pairs[1].n + pairs[2].n, 0);
     tfl_graph_session(g, 1, now()); /* what was missed while away is no propagation */
     clock_ms += 100000;
     struct tfl_block_head h = head(300, 200, 400);
