@@ -29,3 +29,6 @@ bench.figure("relay: 200 shaped links", 100 * shaped.cpu, "% of a core", "<", 10
 local fault = measure("fault", 200, 200)
 bench.figure("relay: cut of 200 links, p99", fault.cut_p99_ms, "ms", "<", 5)
 bench.figure(("relay: heal of 200, p99 (p50 %.1f)"):format(fault.heal_p50_ms), fault.heal_p99_ms, "ms", "<", 5)
+local dial = measure("dial", 2000)
+bench.figure(("relay: dialler found, p50 (edge %.0f)"):format(dial.edge_p50_us), dial.inbound_p50_us - dial.edge_p50_us, "us", "<", 500)
+bench.figure(("relay: dialler found, p99 (edge %.0f)"):format(dial.edge_p99_us), dial.inbound_p99_us - dial.edge_p99_us, "us", "<", 5000)

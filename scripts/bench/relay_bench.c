@@ -3,7 +3,8 @@
  *   relay_bench added N           one way of 64 bytes, straight and through a relay: p50 of both, microseconds
  *   relay_bench delay MS N        through a relay with that latency: p50, p99, milliseconds; and timers of that on this host
  *   relay_bench shaped LINKS S    CPU of the child with LINKS links of 10 ms, 50 messages a second each way, for S seconds
- *   relay_bench fault LINKS N     a cut of LINKS open links made and healed N times: how long the calls take, p99, milliseconds */
+ *   relay_bench fault LINKS N     a cut of LINKS open links made and healed N times: how long the calls take, p99, milliseconds
+ *   relay_bench dial N            from the dial to the far end's accept, through an edge's relay and an inbound one: p50, p99, µs */
 #include "deploy/links.h"
 
 #include <arpa/inet.h>
@@ -315,6 +316,40 @@ static void fault(size_t n, size_t rounds)
     free(healed);
 }
 
+/* The same connection dialled by this process, a node's: the inbound relay has to find that out. */
+static void dial(size_t n)
+{
+    struct link links[2] = {0};
+    struct tfl_loop *loop = tfl_loop_new(NULL);
+    double *took[2] = {tfl_alloc(n * sizeof(double)), tfl_alloc(n * sizeof(double))};
+    make_listeners(links, 2);
+    struct tfl_links *table = carry(loop, links, 1);
+    if (tfl_links_inbound(table, "hub", links[1].relay_port, links[1].port, NULL))
+        die("inbound");
+    tfl_links_process(table, "n1", getpid());
+    for (size_t i = 0; i < 2; i++)
+        if (fcntl(links[i].listener, F_SETFL, O_NONBLOCK))
+            die("listener");
+    for (size_t i = 0; i < 2 * n; i++) {
+        struct link *link = &links[i % 2];
+        double from = now_us();
+        connect_here(loop, link);
+        took[i % 2][i / 2] = now_us() - from;
+        close(link->dialer);
+        close(link->taken);
+        for (double end = now_us() + 200; now_us() < end;)
+            tfl_loop_turn(loop, false);
+    }
+    static const char *const names[] = {"edge", "inbound"};
+    for (size_t i = 0; i < 2; i++) {
+        printf("%s_p50_us=%.1f\n", names[i], quantile(took[i], n, 0.5));
+        printf("%s_p99_us=%.1f\n", names[i], quantile(took[i], n, 0.99));
+        free(took[i]);
+    }
+    tfl_links_free(table);
+    tfl_loop_free(loop);
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -326,6 +361,8 @@ int main(int argc, char **argv)
         shaped(strtoul(argv[2], NULL, 10), strtod(argv[3], NULL));
     else if (argc == 4 && !strcmp(argv[1], "fault") && strtoul(argv[2], NULL, 10) <= LINKS_MAX)
         fault(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
+    else if (argc == 3 && !strcmp(argv[1], "dial"))
+        dial(strtoul(argv[2], NULL, 10));
     else
         return 2;
     return 0;
