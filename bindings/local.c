@@ -252,6 +252,63 @@ static int l_cleanup(lua_State *L)
 
 /* ---- looking */
 
+/* ---- nodes that somebody else starts and stops (deploy/local.h). They raise wrong_state, usage (no such node). */
+
+static int done_or_raise(lua_State *L, int failed, const struct tfl_error *err)
+{
+    return failed ? tfl_raise(L, err) : 0;
+}
+
+/* :lay_out(name): writes its files and lets go of its ports, before somebody starts it. */
+static int l_lay_out(lua_State *L)
+{
+    struct tfl_error err;
+    struct tfl_local *local = check(L);
+    return done_or_raise(L, tfl_local_lay_out(local, luaL_checkstring(L, 2), &err), &err);
+}
+
+/* :adopt(name[, pid]): it runs now. Raises not_found (no such process). */
+static int l_adopt(lua_State *L)
+{
+    struct tfl_error err;
+    struct tfl_local *local = check(L);
+    lua_Integer pid = luaL_optinteger(L, 3, 0);
+    luaL_argcheck(L, pid == 0 || (pid > 1 && pid <= INT32_MAX), 3, "not a pid");
+    return done_or_raise(L, tfl_local_adopt(local, luaL_checkstring(L, 2), (pid_t)pid, &err), &err);
+}
+
+/* :mark(name, "paused" | "running" | "stopping" | "stopped" | "exited"): what its starter knows of it. */
+static int l_mark(lua_State *L)
+{
+    static const char *const names[] = {"paused", "running", "stopping", "stopped", "exited", NULL};
+    static const enum tfl_node_state states[] = {
+        TFL_NODE_PAUSED, TFL_NODE_RUNNING, TFL_NODE_STOPPING, TFL_NODE_STOPPED, TFL_NODE_EXITED};
+    struct tfl_error err;
+    struct tfl_local *local = check(L);
+    const char *name = luaL_checkstring(L, 2);
+    return done_or_raise(
+        L, tfl_local_mark(local, name, states[luaL_checkoption(L, 3, NULL, names)], &err), &err);
+}
+
+/* :here(name) → is the process of an adopted node there? */
+static int l_here(lua_State *L)
+{
+    lua_pushboolean(L, tfl_local_here(check(L), luaL_checkstring(L, 2)));
+    return 1;
+}
+
+/* :signal(name[, signal's name]): to that process; default: the spec's signal. Raises unsupported (it has no pid), io. */
+static int l_signal(lua_State *L)
+{
+    struct tfl_error err;
+    struct tfl_local *local = check(L);
+    const char *node = luaL_checkstring(L, 2), *name = luaL_optstring(L, 3, NULL);
+    int signum = name ? tfl_signal_number(name) : 0;
+    if (name && !signum)
+        return luaL_error(L, "there is no signal \"%s\"", name);
+    return done_or_raise(L, tfl_local_signal(local, node, signum, &err), &err);
+}
+
 /* :pid(name) → pid, or nil when it does not run. :alive(name) → does it run? */
 static int l_pid(lua_State *L)
 {
@@ -264,7 +321,8 @@ static int l_pid(lua_State *L)
 
 static int l_alive(lua_State *L)
 {
-    lua_pushboolean(L, tfl_local_pid(check(L), luaL_checkstring(L, 2)) > 0);
+    enum tfl_node_state state = tfl_local_state(check(L), luaL_checkstring(L, 2));
+    lua_pushboolean(L, state == TFL_NODE_RUNNING || state == TFL_NODE_PAUSED || state == TFL_NODE_STOPPING);
     return 1;
 }
 
@@ -307,7 +365,8 @@ int tfl_open_local(lua_State *L)
         {"unbind", l_unbind}, {"add", l_add}, {"write", l_write}, {"start", l_start}, {"stop", l_stop},
         {"kill", l_kill}, {"restart", l_restart}, {"pause", l_pause}, {"resume", l_resume},
         {"wait_ready", l_wait_ready}, {"next_exit", l_next_exit}, {"cleanup", l_cleanup}, {"pid", l_pid},
-        {"alive", l_alive}, {"state", l_state}, {"logs", l_logs}, {NULL, NULL}};
+        {"alive", l_alive}, {"state", l_state}, {"logs", l_logs}, {"lay_out", l_lay_out}, {"adopt", l_adopt},
+        {"mark", l_mark}, {"here", l_here}, {"signal", l_signal}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"new", l_new}, {"ports_range", l_ports_range}, {NULL, NULL}};
     tfl_class(L, LOCAL, methods, l_gc);
     luaL_newlib(L, functions);

@@ -69,6 +69,15 @@ static int l_pid(lua_State *L)
     return 1;
 }
 
+/* sys.cwd() → the folder that tfl was started in, or "/". */
+static int l_cwd(lua_State *L)
+{
+    char *folder = getcwd(NULL, 0);
+    lua_pushstring(L, folder ? folder : "/");
+    free(folder);
+    return 1;
+}
+
 /* sys.random() → a seed of 31 bits from the system: short enough to type again. */
 static int l_random(lua_State *L)
 {
@@ -225,8 +234,8 @@ static int l_log_configure(lua_State *L)
 int tfl_open_sys(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"write", l_write}, {"isatty", l_isatty}, {"columns", l_columns},
-        {"exe", l_exe}, {"pid", l_pid}, {"random", l_random}, {"stat", l_stat}, {"disk_free", l_disk_free},
-        {"list", l_list}, {"read_file", l_read_file}, {"read_from", l_read_from},
+        {"exe", l_exe}, {"cwd", l_cwd}, {"pid", l_pid}, {"random", l_random}, {"stat", l_stat},
+        {"disk_free", l_disk_free}, {"list", l_list}, {"read_file", l_read_file}, {"read_from", l_read_from},
         {"write_file", l_write_file}, {"loop_lag_ms", l_loop_lag_ms}, {"psi_full", l_psi_full},
         {"log_configure", l_log_configure}, {NULL, NULL}};
     luaL_newlib(L, functions);

@@ -123,8 +123,8 @@ struct node *tfl_local_find(const struct tfl_local *local, const char *name)
 int tfl_local_wrong_state(const struct node *node, const char *verb, struct tfl_error *err)
 {
     tfl_fail(err, TFL_E_STATE, "%s: cannot %s it: it is %s%s%s%s", node->spec.name, verb,
-        tfl_node_state_name(node->state), node->status[0] && !node->process ? " (" : "",
-        node->process ? "" : node->status, node->status[0] && !node->process ? ")" : "");
+        tfl_node_state_name(node->state), node->status[0] && !tfl_local_runs(node) ? " (" : "",
+        tfl_local_runs(node) ? "" : node->status, node->status[0] && !tfl_local_runs(node) ? ")" : "");
     if (err)
         snprintf(err->node, sizeof err->node, "%s", node->spec.name);
     return -1;
@@ -136,7 +136,7 @@ int tfl_local_add(struct tfl_local *local, struct tfl_node_spec *spec, struct tf
     int failed = tfl_node_spec_check(spec, err);
     if (!failed) {
         node = tfl_local_find(local, spec->name);
-        if (node && (node->process || node->verbs))
+        if (node && (tfl_local_runs(node) || node->verbs))
             failed = tfl_local_wrong_state(node, "change", err);
         else if (local->closing)
             failed = tfl_fail(err, TFL_E_STATE, "%s: cannot be added: the cluster is cleaned up", spec->name);
@@ -180,7 +180,7 @@ enum tfl_node_state tfl_local_state(const struct tfl_local *local, const char *n
 pid_t tfl_local_pid(const struct tfl_local *local, const char *name)
 {
     const struct node *node = tfl_local_find(local, name);
-    return node && node->process ? tfl_process_pid(node->process) : 0;
+    return !node ? 0 : node->process ? tfl_process_pid(node->process) : node->pid;
 }
 
 int tfl_local_logs(
@@ -213,31 +213,41 @@ static void log_failed(struct tfl_process *process, const struct tfl_error *err,
     TFL_LOG(TFL_LOG_ERROR, "deploy", "%s: %s", node->spec.name, err->msg);
 }
 
-static void ended(struct tfl_process *process, int status, void *arg)
+void tfl_local_over(struct node *node, pid_t pid, int status, const char *tail)
 {
-    struct node *node = arg;
-    TFL_BUF tail = {0};
     bool asked = node->state == TFL_NODE_STOPPING;
     struct json_object *fields = json_object_new_object();
-    tfl_process_tail(process, &tail, TFL_LOCAL_TAIL);
     free(node->tail);
-    node->tail = tfl_strdup(tail.data ? tail.data : "");
+    node->tail = tfl_strdup(tail ? tail : "");
     node->state = asked ? TFL_NODE_STOPPED : TFL_NODE_EXITED;
-    tfl_status_text(status, node->status);
-    json_object_object_add(fields, "pid", json_object_new_int64(tfl_process_pid(process)));
+    if (status == TFL_LOCAL_GONE)
+        snprintf(node->status, sizeof node->status, "gone");
+    else
+        tfl_status_text(status, node->status);
+    if (pid)
+        json_object_object_add(fields, "pid", json_object_new_int64(pid));
     json_object_object_add(fields, "status", json_object_new_string(node->status));
     json_object_object_add(fields, "asked", json_object_new_boolean(asked));
     if (WIFEXITED(status))
         json_object_object_add(fields, "code", json_object_new_int(WEXITSTATUS(status)));
-    else
+    else if (WIFSIGNALED(status))
         json_object_object_add(fields, "signal", json_object_new_string(tfl_signal_name(WTERMSIG(status))));
     if (!asked)
         json_object_object_add(fields, "log_tail", json_object_new_string(node->tail));
-    tfl_process_free(process);
-    node->process = NULL;
     ledger_done(node);
     tfl_local_emit(node->local, "node_exited", node, fields);
     tfl_local_tell_exit(node->local, node, status, asked, tfl_strdup(node->tail));
+}
+
+static void ended(struct tfl_process *process, int status, void *arg)
+{
+    struct node *node = arg;
+    TFL_BUF tail = {0};
+    pid_t pid = tfl_process_pid(process);
+    tfl_process_tail(process, &tail, TFL_LOCAL_TAIL);
+    tfl_process_free(process);
+    node->process = NULL;
+    tfl_local_over(node, pid, status, tail.data);
 }
 
 static int start_process(struct node *node, struct tfl_error *err)
@@ -264,27 +274,31 @@ static int start_process(struct node *node, struct tfl_error *err)
     return node->process ? 0 : tfl_wrap(err, "%s", spec->name);
 }
 
+void tfl_local_begun(struct node *node, pid_t pid, uint64_t start_time, double seconds)
+{
+    /* The run's request "processes" was there before; this one finds it even when it hides its environment. */
+    struct tfl_error err;
+    struct tfl_ledger *ledger = ledger_of(node->local);
+    if (ledger && pid && tfl_ledger_add_process(ledger, pid, start_time, &node->ledger_id, &err))
+        TFL_LOG(TFL_LOG_WARN, "deploy", "%s", err.msg);
+    node->state = TFL_NODE_RUNNING;
+    node->status[0] = '\0';
+    struct json_object *fields = json_object_new_object();
+    if (pid)
+        json_object_object_add(fields, "pid", json_object_new_int64(pid));
+    json_object_object_add(fields, "seconds", tfl_event_seconds(seconds));
+    tfl_local_emit(node->local, "node_started", node, fields);
+}
+
 int tfl_local_spawn(struct node *node, struct tfl_error *err)
 {
-    struct tfl_ledger *ledger = ledger_of(node->local);
     int64_t t0 = tfl_now(node->local->config.loop);
     if (tfl_node_spec_write(&node->spec, err) || start_process(node, err)) {
         if (err)
             snprintf(err->node, sizeof err->node, "%s", node->spec.name);
         return -1;
     }
-    pid_t pid = tfl_process_pid(node->process);
-    /* The run's request "processes" was there before; this one finds it even when it hides its environment. */
-    struct tfl_error own;
-    if (ledger &&
-        tfl_ledger_add_process(ledger, pid, tfl_process_start_time(node->process), &node->ledger_id, &own))
-        TFL_LOG(TFL_LOG_WARN, "deploy", "%s", own.msg);
-    node->state = TFL_NODE_RUNNING;
-    node->status[0] = '\0';
-    struct json_object *fields = json_object_new_object();
-    double seconds = (double)(tfl_now(node->local->config.loop) - t0) / (double)TFL_S;
-    json_object_object_add(fields, "pid", json_object_new_int64(pid));
-    json_object_object_add(fields, "seconds", tfl_event_seconds(seconds));
-    tfl_local_emit(node->local, "node_started", node, fields);
+    tfl_local_begun(node, tfl_process_pid(node->process), tfl_process_start_time(node->process),
+        (double)(tfl_now(node->local->config.loop) - t0) / (double)TFL_S);
     return 0;
 }

@@ -59,6 +59,20 @@ enum tfl_verb { TFL_START, TFL_STOP, TFL_KILL, TFL_RESTART, TFL_PAUSE, TFL_RESUM
 struct tfl_op *tfl_local_verb(
     struct tfl_local *local, const char *name, enum tfl_verb verb, int signum, int timeout_ms);
 
+/* Nodes that somebody else starts and stops (a deployer of the user's): this room keeps their state, tells of their exits and
+ * waits for their readiness. All raise TFL_E_USAGE for an unknown name, TFL_E_STATE when the node's state does not allow it. */
+/* Before the start: writes the node's files, lets go of its ports. */
+int tfl_local_lay_out(struct tfl_local *local, const char *name, struct tfl_error *err);
+/* It runs. pid: the process of this host that it is, which then goes into the ledger (TFL_E_NOT_FOUND: there is none); 0: unknown. */
+int tfl_local_adopt(struct tfl_local *local, const char *name, pid_t pid, struct tfl_error *err);
+/* Its state as its starter knows it: PAUSED, RUNNING again, STOPPING; of an adopted one also STOPPED after that, and EXITED. */
+int tfl_local_mark(
+    struct tfl_local *local, const char *name, enum tfl_node_state state, struct tfl_error *err);
+/* Is the process of an adopted node there? False for a node without a pid. */
+bool tfl_local_here(const struct tfl_local *local, const char *name);
+/* A signal to that process, and its group if it leads one. TFL_E_UNSUPPORTED: it has no pid. */
+int tfl_local_signal(struct tfl_local *local, const char *name, int signum, struct tfl_error *err);
+
 /* Waits until all the nodes are ready (deploy/ready.h), peers[i] peers each (−1: as its spec says), within_ms for all together.
  * A node that ends, or does not run, fails it at once with TFL_E_EXITED. Nodes without a url are ready when they run. */
 struct tfl_op *tfl_local_wait_ready(

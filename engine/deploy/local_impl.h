@@ -1,8 +1,8 @@
 #ifndef TFL_DEPLOY_LOCAL_IMPL_H
 #define TFL_DEPLOY_LOCAL_IMPL_H
 
-/* Shared by local.c (the deployer and its nodes), local_verbs.c (the queues of verbs) and local_waits.c (readiness, exits,
- * clean-up); nobody else includes it. */
+/* Shared by local.c (the deployer and its nodes), local_verbs.c (the queues of verbs), local_waits.c (readiness, exits,
+ * clean-up) and local_adopt.c (nodes that somebody else started); nobody else includes it. */
 #include "deploy/local.h"
 #include "deploy/ports.h"
 #include "proc/process.h"
@@ -33,6 +33,9 @@ struct node {
     struct tfl_node_spec spec;
     enum tfl_node_state state;
     struct tfl_process *process;        /* NULL unless it runs */
+    bool adopted;                       /* it runs, and somebody else started it */
+    pid_t pid;                          /* of an adopted one; 0: not a process of this host */
+    uint64_t start_time;                /* of pid */
     int64_t ledger_id;                  /* 0: none */
     char status[TFL_STATUS_TEXT];       /* how it ended last, "" */
     char *tail;                         /* the end of its output when it ended, or NULL */
@@ -73,6 +76,16 @@ void tfl_local_emit(
 
 /* Starts the process of a node. err.node is set. */
 int tfl_local_spawn(struct node *node, struct tfl_error *err);
+static inline bool tfl_local_runs(const struct node *node)
+{
+    return node->process || node->adopted;
+}
+/* A node runs now: into the ledger (pid not 0) and the record. */
+void tfl_local_begun(struct node *node, pid_t pid, uint64_t start_time, double seconds);
+/* It does not any more: out of the ledger, into the record, to who waits. status as of waitpid(2), TFL_LOCAL_GONE when nobody can
+ * know. */
+enum { TFL_LOCAL_GONE = 0x7f };
+void tfl_local_over(struct node *node, pid_t pid, int status, const char *tail);
 /* Fails err with "NAME: …" and err->node. */
 int tfl_local_wrong_state(const struct node *node, const char *verb, struct tfl_error *err);
 /* Drops the verbs that have not begun, and forgets the one at work. */

@@ -199,6 +199,8 @@ static int refuse(struct tfl_local *local, const char *name, enum tfl_verb what,
     DL_COUNT(node->verbs, verb, n);
     if (local->closing)
         tfl_fail(err, TFL_E_STATE, "%s: cannot %s it: the cluster is cleaned up", name, verb_names[what]);
+    else if (node->adopted)
+        tfl_fail(err, TFL_E_STATE, "%s: cannot %s it: that is for who started it", name, verb_names[what]);
     else if (n >= TFL_LOCAL_QUEUE_MAX)
         tfl_fail(err, TFL_E_STATE, "%s: cannot %s it: %d verbs are waiting for it already", name,
             verb_names[what], n);

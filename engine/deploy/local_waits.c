@@ -86,7 +86,7 @@ static void exit_destroy(struct tfl_op *op)
 static bool any_running(const struct tfl_local *local)
 {
     for (const struct node *node = local->nodes; node; node = node->hh.next)
-        if (node->process)
+        if (tfl_local_runs(node))
             return true;
     return false;
 }
@@ -120,6 +120,8 @@ static void add_tail(const struct node *node, struct tfl_buf *b)
 {
     if (node->process)
         tfl_process_tail(node->process, b, TFL_LOCAL_TAIL);
+    else if (node->adopted)
+        tfl_log_tail(node->spec.log, b, TFL_LOCAL_TAIL, NULL);
     else if (node->tail)
         tfl_buf_adds(b, node->tail);
 }
@@ -127,7 +129,7 @@ static void add_tail(const struct node *node, struct tfl_buf *b)
 static bool gone(void *arg, const char *name, struct tfl_error *err)
 {
     const struct node *node = tfl_local_find(arg, name);
-    if (node && node->process)
+    if (node && tfl_local_runs(node))
         return false;
     if (!node) {
         tfl_fail(err, TFL_E_USAGE, "cannot wait for `%s`: there is no such node", name);

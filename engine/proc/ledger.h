@@ -15,7 +15,8 @@
  *     {"id":1,"undo":"processes","run_id":"…"}            all processes with TFL_RUN_ID=… in their environment
  *     {"id":2,"undo":"process","pid":7,"start":81234}     this one (start: tfl_procfs_start_time)
  *     {"id":3,"undo":"folder","path":"/…"}                this folder and all in it
- *     {"id":4,"undo":"argv","argv":["docker",…],"within":10}   a command to run, and the seconds it may take
+ *     {"id":4,"undo":"argv","argv":["docker",…],"within":10}   a command to run, the seconds it may take;
+ *                                                       also "cwd": its folder
  *     {"id":5,"undo":"locks","path":"/…"}                 the lock files of a folder that nobody holds (proc/lockfile.h)
  *     {"done":3}                                          request 3 is carried out, or its thing never was made
  */

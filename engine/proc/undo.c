@@ -194,7 +194,9 @@ static int run_command(struct work *work, struct json_object *what, struct tfl_e
     int64_t within = number_of(what, "within");
     if (within <= 0 || within > COMMAND_MAX_S)
         within = COMMAND_S;
-    struct tfl_exec_config config = {.argv = argv, .timeout_ms = (int)within * 1000};
+    const char *cwd = text_of(what, "cwd");
+    struct tfl_exec_config config = {
+        .argv = argv, .cwd = *cwd ? cwd : NULL, .timeout_ms = (int)within * 1000};
     work->command = tfl_exec_start(loop_of(work), &config, err);
     if (!work->command)
         return -1;

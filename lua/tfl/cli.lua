@@ -64,7 +64,7 @@ end
 
 local function shared(command)
     command:argument("files", "scenario file"):args "+"
-    command:option("-d --deployer", "where the nodes run: local (this host; also called host)"):default "local"
+    command:option("-d --deployer", "where the nodes run: local (this host; also called host), or a tfl.deployer of the file"):default "local"
     command:option("-n --nodes", "number of nodes"):convert(whole("-n", 0))
     command:option("-t --time", "duration of the window: 30s, 500ms, 2m"):convert(time)
     command:option("-p --param", "parameter of the scenario, KEY=VALUE"):count "*":convert(key_value)
@@ -75,7 +75,8 @@ end
 local function parser()
     local p = argparse("tfl", "tfl: scenarios for multi-node blockchain networks. `tfl FILE.lua` is `tfl run FILE.lua`.")
     p:add_help(false):help_max_width(96):command_target "command"
-    p:epilog "tfl help run, check, matrix: their options. tfl help env, exit, scenario, transactions, faults, hand: a screen each."
+    p:epilog("tfl help run, check, matrix: their options. tfl help env, exit, scenario, transactions, faults, hand, extending, "
+        .. "deployer: a screen each.")
     local by_name = {}
     local function command(name, about)
         by_name[name] = p:command(name, about):add_help(false)
@@ -94,7 +95,7 @@ local function parser()
     matrix.options(command("matrix", "run scenarios with many values and seeds, several at once"), { whole = whole, key_value = key_value })
     local test = command("test", "run busted specs of your own, which may use tfl.cluster")
     test:argument("files", "spec file or folder"):args "+"
-    test:option("-d --deployer", "where the nodes run"):default "local"
+    test:option("-d --deployer", "where the nodes run: local, or a tfl.deployer of the specs"):default "local"
     test:option("--filter", "only tests whose name holds this Lua pattern")
     test:option("--seed", "seed of every cluster that names none"):convert(whole("--seed", 0))
     local made = command("report", "write one HTML file that shows what happened in a run")

@@ -1,6 +1,7 @@
 --- What is done to a running cluster, by whomever: the verbs on its nodes. Everything goes through here, so that the record, the
 --- feed and the judgement know of it. Each thing done is a record of the run's journal; verbs on one node queue.
 local bounds = require "tfl.verdict.bounds"
+local deployers = require "tfl.deployers"
 local errors = require "tfl.errors"
 local kinds = require "tfl.kinds"
 local task = require "tfl.core.task"
@@ -93,10 +94,8 @@ function Faults:refusal(verb, node)
     local plan = self.run.plan
     if not plan.control and not plan.chaos then
         return ("%s: the scenario does not control its nodes; add :enable_node_control() to it"):format(verb)
-    elseif not self.run.deployer:capabilities()[verb] then
-        return ("%s: the deployer %s cannot do that"):format(verb, plan.deployer)
     end
-    local said = kinds.refusal(node and { node } or self.run.nodes, verb)
+    local said = deployers.refusal(plan.backend, verb) or kinds.refusal(node and { node } or self.run.nodes, verb)
     return said and ("%s: %s"):format(verb, said)
 end
 
@@ -170,7 +169,8 @@ function Faults:work(node, verb, options, by)
         self:close(before, by)
     end
     self.down[node.name] = nil
-    if fault then fault.bit = verb ~= "restart" or pid ~= self.run.deployer:pid(node.name) end
+    local now = self.run.deployer:pid(node.name) -- nil: of a deployer that knows no pids
+    if fault then fault.bit = verb ~= "restart" or not now or pid ~= now end
     if not kind.close then
         self.down[node.name] = fault
         return fault

@@ -159,5 +159,29 @@ node: name, index, host, ports, :get(path), :post(path, body) → {status, body}
 
 Variants of a kind of tfl's own: tfl.kind("next", {base = "reference", program = "/path/tfl-node", args = {}, config = {}, env = {}});
 base = "logos" has version = "JUN" | "AUG", too.   Examples: scenarios/custom_kind.lua, scenarios/rolling_upgrade.lua
+]],    deployer = [[
+Deployers of your own: where the nodes of a file run, by tfl FILE.lua -d mine.
+  tfl.deployer("mine", {
+    start = function(node) return node:spawn{"prlimit", "--nofile=64", "--", table.unpack(node.spec.argv)} end,
+  })
+node:spawn{argv…, env = {}} runs a program as tfl runs local nodes; that is all it needs. A start that makes something else run gives
+{pid = n} (of this host: tfl watches and signals it), or whatever it likes (kept as node.handle) when there are alive and stop.
+All but start may be left out; they run in tasks, may wait (tfl.exec), and those of different nodes run at the same time:
+  prepare(plan)        before all: plan.name, run_id, seed, dir, nodes {{name, index, kind}…}
+  site(node)           → {host = "10.0.0.2", ports = {http = 80}}; else 127.0.0.1 and ports that are free there
+  reach(from, to)      → {host =, port =}: what one node dials to find another, when that is not the host and port of its site
+  start(node)          files are written; the program is to get all of node.spec.env
+  stop(node, how)      how = "graceful" (node.spec.stop_signal) | "kill" | a signal's name; tfl waits for the end, then kills
+  alive(node)          → is it there? Asked five times a second; false when nobody stopped it: it has exited
+  pause(node) resume(node)     logs(node) → text (else the file node.spec.log)     cleanup()   after all nodes are gone
+  capabilities = {link = "why not", pause = false}   of stop, kill, restart, pause, resume, link, start_node, snapshot; all are there, but
+                       link with a site or reach, and pause with a stop of your own. What a scenario needs and is not there, tfl check refuses
+  hop = "10ms"         the worst way of a block over one link, for the bounds
+node: name, index, kind, host, ports, dir, spec {argv, env, cwd, log, stop_signal}, handle.
+Nothing is left behind: processes are found by TFL_RUN_ID in their environment; for all else say BEFORE you make it how it is undone:
+  node:undo{"ip", "netns", "del", name, timeout = "10s"}, plan:undo{…}   at the end of the run, the newest first, or by the guardian when
+                       tfl is killed; the same command once. It gives u: u.done() when the thing is gone already
+node:fail(fmt, …), plan:fail: it could not be done, and that is not the script's fault (exit 3). Any other error is the script's (exit 2).
+Example: scenarios/custom_deployer.lua
 ]],
 }

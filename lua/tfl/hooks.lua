@@ -34,11 +34,20 @@ function Hooks:hook_ended(owner, name, hook)
     local ok, value, traceback = hook:result()
     if ok == false then
         local what = string.format("%s %s, %s", owner.kind, owner.name, name)
-        self:problem("usage", loader.script_error(what, value, traceback))
+        if not (type(value) == "table" and value.told) then self:problem("usage", loader.script_error(what, value, traceback)) end
         self:stop()
         return false
     end
     return ok == true and not (owner.judgement and owner.judgement.verdict ~= "pass")
+end
+
+--- An error that came out of no hook: of tfl, or of other code of the user's. Whoever meets it again does not tell it twice.
+function Hooks:trouble(err)
+    if type(err) ~= "table" then err = errors.new("internal", "%s", tostring(err)) end
+    if err.told then return end
+    err.told = true
+    local usage = err.code == "usage" or err.code == "script_error" or err.code == "hook_timeout"
+    self:problem(usage and "usage" or "infra", err)
 end
 
 --- ctx:spawn: a task that ends with its owner.

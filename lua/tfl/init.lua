@@ -101,8 +101,6 @@ function M.check_params(context, file)
     end
 end
 
-local later = { deployer = true }
-
 --- The table `tfl` of one file.
 ---@param context table see read_params; scenarios made are appended to context.scenarios
 ---@return table tfl
@@ -137,6 +135,7 @@ function M.api(context)
         end,
         yaml = { encode = function(value) return yaml.emit(value) end },
         kind = function(name, spec) return require("tfl.kinds.custom").define(context, name, spec) end,
+        deployer = function(name, members) return require("tfl.deployers.define").define(context, name, members) end,
         workload = function(name, hooks) return scenario.workload(name, hooks) end,
         expectation = function(name, hooks) return scenario.expectation(name, hooks) end,
         scenario = function(name)
@@ -156,7 +155,6 @@ function M.api(context)
     for name in pairs(tfl) do names[#names + 1] = name end
     return setmetatable(tfl, {
         __index = function(_, name)
-            if later[name] then usage("tfl.%s is not there yet in this version of tfl", name) end
             usage("tfl.%s: there is no such function%s", tostring(name), suggest.hint(tostring(name), names))
         end,
         __newindex = function(_, name) usage("tfl.%s: the table tfl cannot be changed", tostring(name)) end,

@@ -92,8 +92,7 @@ local function add_links(plan, scenario)
         plan.links = false
         return
     end
-    local refusal = not plan.backend.capabilities.link and ("the deployer %s cannot do that"):format(plan.deployer)
-        or kinds.refusal(plan.nodes, "link")
+    local refusal = deployers.refusal(plan.backend, "link") or kinds.refusal(plan.nodes, "link")
     if refusal and not (plan.hand and not plan.topology:links()) then errors.usage("%s: link faults: %s", asked, refusal) end
     plan.links = not refusal
 end
@@ -129,7 +128,7 @@ end
 ---@param options table {file, deployer, seed, nodes, duration, params, out}
 ---@return table plan raises usage and bad_config errors with the remedy
 function M.build(scenario, options)
-    local backend = deployers.get(options.deployer or "local")
+    local backend = deployers.get(options.deployer or "local", scenario.context)
     local seed = options.seed or sys.random()
     local stated = options.duration or scenario.duration
     local hand = scenario.hand or nil
@@ -160,6 +159,7 @@ function M.build(scenario, options)
     end
     add_sight(plan)
     add_links(plan, scenario)
+    deployers.check(plan)
     add_transactions(plan, scenario)
     add_chaos(plan, scenario, options)
     for _, node in ipairs(plan.nodes) do

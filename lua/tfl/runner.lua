@@ -297,7 +297,7 @@ function Run:teardown()
     if self.feed then self.feed_figures = self:last_figures() self.feed:close() end
     for _, step in ipairs { function() self.deployer:cleanup() end, proc.guardian_bye } do
         local ok, err = pcall(step)
-        if not ok then self:problem("infra", type(err) == "table" and err or errors.new("internal", "%s", err)) end
+        if not ok then self:trouble(err) end
     end
     for _, watcher in ipairs(self.watchers) do watcher:cancel() end
 end
@@ -329,8 +329,7 @@ function Run:walk()
         for _, problem in ipairs(self.problems) do
             told = told or err.code == "exited" and problem.code == "exited" and problem.node == err.node
         end
-        local class = (err.code == "usage" or err.code == "script_error") and "usage" or "infra"
-        if not told then self:problem(class, err) end
+        if not told then self:trouble(err) end
     end
 end
 
@@ -364,6 +363,7 @@ function M.run(plan, ui)
         proc.guardian_start { run_id = plan.run_id, dir = run.dir }
         run.deployer = plan.backend.new {
             run_id = plan.run_id, dir = run.dir, event = function(...) run.record:event(...) end,
+            problem = function(e) run:trouble(e) run:stop() end,
         }
         local by = {}
         for i, object in ipairs(plan.workloads) do

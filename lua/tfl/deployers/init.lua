@@ -6,16 +6,43 @@ local M = {}
 local modules = { ["local"] = "tfl.deployers.local", host = "tfl.deployers.local" }
 local later = { compose = "Docker Compose", k8s = "Kubernetes" }
 
+--- Is it the name of a deployer of tfl's own, now or to come?
 ---@param name string
----@return table deployer module {name, hop_ms, genesis_delay_ms, new}
-function M.get(name)
+function M.built_in(name) return modules[name] ~= nil or later[name] ~= nil end
+
+---@param name string
+---@param context? table of the file, which may have deployers of its own (tfl.deployer)
+---@return table deployer module {name, hop_ms, genesis_delay_ms, capabilities, why, new}
+function M.get(name, context)
     if modules[name] then return require(modules[name]) end
     if later[name] then
         errors.usage("-d %s: this version of tfl has no %s deployer yet; use -d local", name, later[name])
     end
+    local own = context and context.deployers or {}
+    if own[name] then return require("tfl.deployers.define").backend(own[name]) end
     local names = {}
     for known in pairs(modules) do names[#names + 1] = known end
+    for known in pairs(own) do names[#names + 1] = known end
     errors.usage("-d %s: there is no such deployer%s", name, suggest.hint(name, names))
+end
+
+--- Why a deployer cannot do a verb of its capabilities, or nil.
+---@param backend table
+---@param verb string
+---@return string|nil
+function M.refusal(backend, verb)
+    if backend.capabilities[verb] then return nil end
+    local why = backend.why and backend.why[verb]
+    return ("the deployer %s cannot do that%s"):format(backend.name, why and " (" .. why .. ")" or "")
+end
+
+--- Refuses what a plan needs beside links and chaos, and its deployer cannot do.
+---@param plan table
+function M.check(plan)
+    local refusal = M.refusal(plan.backend, "start_node")
+    for _, node in ipairs(refusal and plan.nodes or {}) do
+        if node.late then errors.usage("scenario %s: late_nodes: nodes that start later: %s", plan.name, refusal) end
+    end
 end
 
 return M

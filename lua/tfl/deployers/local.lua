@@ -25,6 +25,8 @@ local M = {
     },
 }
 
+M.class = Local -- of which a deployer of the user's is one (tfl.deployers.custom)
+
 ---@param options table {run_id, dir, event = fn(type, fields) of the record}
 ---@return table deployer
 function M.new(options)
@@ -39,7 +41,7 @@ end
 local function site(self, node)
     local folder = string.format("%s/nodes/%s", self.dir, node.name)
     return {
-        host = HOST, ports = self.addresses[node.index], cwd = folder,
+        host = self:host(node), ports = self.addresses[node.index], cwd = folder,
         dirs = { run = folder, data = folder .. "/data", log = self.dir .. "/logs" },
         log = string.format("%s/logs/logos-blockchain-node-%d.log", self.dir, node.index),
     }
@@ -55,10 +57,10 @@ end
 ---@param from string
 ---@param index integer of the other
 ---@return {host: string, port: integer}
-local function peer_at(self, from, index)
-    local port = own_port(self, index)
-    if not self.links or not port then return { host = HOST, port = port } end
-    local name = self.nodes[index + 1].name
+function Local:peer_at(from, index)
+    local port, node = own_port(self, index), self.nodes[index + 1]
+    if not self.links or not port then return { host = self:host(node), port = port } end
+    local name = node.name
     local key = from .. "/" .. name
     if not self.relays[key] then
         local listen = self.core:reserve(1)[1]
@@ -69,6 +71,9 @@ local function peer_at(self, from, index)
     return { host = HOST, port = self.relays[key] }
 end
 
+--- The address that a node binds.
+function Local:host(_) return HOST end
+
 function Local:genesis_delay_ms(n) return M.genesis_delay_ms(n) end
 function Local:capabilities() return M.capabilities end
 
@@ -78,8 +83,8 @@ function Local:prepare(plan)
     if plan.links then self.links = links.new { seed = plan.seed } end
     self.kinds = node_specs.new {
         plan = plan, nodes = function() return self.nodes end, site = function(node) return site(self, node) end,
-        reach = function(from, index) return peer_at(self, from, index) end,
-        advertised = function(node) return { host = HOST, port = own_port(self, node.index) } end,
+        reach = function(from, index) return self:peer_at(from, index) end,
+        advertised = function(node) return { host = self:host(node), port = own_port(self, node.index) } end,
     }
     self:add_nodes(plan.nodes)
 end
@@ -106,14 +111,18 @@ function Local:genesis_id() return self.kinds:genesis_id() end
 
 --- What the node `from` dials to reach the node of that index.
 ---@return string address "/ip4/127.0.0.1/tcp/20040"
-function Local:peer_address(from, index) return "/ip4/127.0.0.1/tcp/" .. peer_at(self, from, index).port end
+function Local:peer_address(from, index)
+    local at = self:peer_at(from, index)
+    return ("/%s/%s/tcp/%d"):format(at.host:match "^[%d%.]+$" and "ip4" or "dns4", at.host, at.port)
+end
 
 --- Is it an address of that node: its own, or that of a relay to it?
 ---@param index integer
 ---@param address string
 function Local:is_at(index, address)
-    local port = math.tointeger(tonumber(address:match "/tcp/(%d+)"))
-    local found, name = port == own_port(self, index), self.nodes[index + 1].name
+    local port, node = math.tointeger(tonumber(address:match "/tcp/(%d+)")), self.nodes[index + 1]
+    local host, name = self:host(node), node.name
+    local found = port == own_port(self, index) and (host == HOST or address:find("/" .. host .. "/", 1, true) ~= nil)
     for key, relay in pairs(self.relays) do found = found or relay == port and key:match "/(.*)$" == name end
     return port ~= nil and found
 end
@@ -144,11 +153,14 @@ end
 function Local:start(node, options)
     self.kinds:keep(node, options or {})
     local spec = self.kinds:make(node)
+    if spec.dialect and spec.ports.http then spec.url = spec.url or ("http://%s:%d"):format(self:host(node), spec.ports.http) end
     self.core:add(spec)
     if spec.check then check(self, node, spec) end
     self.specs[node.name], self.log_from[node.name] = spec, (sys.stat(spec.log) or { size = 0 }).size
-    self.core:start(node.name)
+    self:launch(node, spec)
 end
+
+function Local:launch(node) self.core:start(node.name) end
 
 --- Ends a node that runs, and starts it again with its data, or without (wipe).
 ---@param node table
@@ -156,9 +168,7 @@ end
 function Local:restart(node, options)
     local name = node.name
     local state = self.core:state(name)
-    if state == "running" or state == "paused" or state == "stopping" then
-        self.core:stop(name, { how = options.how, timeout = options.timeout })
-    end
+    if state == "running" or state == "paused" or state == "stopping" then self:stop(name, options) end
     if options.wipe then
         local data = self:data_dir(node)
         local result = proc.exec { "rm", "-rf", "--", data }

@@ -1,6 +1,7 @@
 --- Chaos as a workload: makes the faults of the schedule at their slots. The state of the run may only turn an entry into "skipped".
 local bounds = require "tfl.verdict.bounds"
 local duration = require "tfl.duration"
+local deployers = require "tfl.deployers"
 local errors = require "tfl.errors"
 local kinds = require "tfl.kinds"
 local journal = require "tfl.chaos.journal"
@@ -149,10 +150,7 @@ function Chaos:prepare(plan)
     end
     for _, clause in ipairs(self.wish) do
         for _, verb in ipairs(needs[clause.verb]) do
-            if not plan.backend.capabilities[verb] then
-                errors.usage("chaos_with: %s needs the verb %s, which the deployer %s does not have", clause.verb, verb, plan.deployer)
-            end
-            local refusal = kinds.refusal(plan.nodes, verb)
+            local refusal = deployers.refusal(plan.backend, verb) or kinds.refusal(plan.nodes, verb)
             if refusal then errors.usage("chaos_with: %s needs the verb %s: %s", clause.verb, verb, refusal) end
         end
     end

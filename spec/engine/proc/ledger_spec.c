@@ -137,8 +137,9 @@ static void undoes_everything(void **state)
     struct json_object *command = json_object_new_object(), *argv = json_object_new_array();
     json_object_object_add(command, "undo", json_object_new_string("argv"));
     json_object_array_add(argv, json_object_new_string("touch"));
-    json_object_array_add(argv, json_object_new_string(marker));
+    json_object_array_add(argv, json_object_new_string("touched")); /* relative: to its folder */
     json_object_object_add(command, "argv", argv);
+    json_object_object_add(command, "cwd", json_object_new_string(w->dir));
     assert_int_equal(tfl_ledger_add(ledger, command, NULL, &err), 0);
     assert_int_equal(mkdir(world_path(w, "locks"), 0700), 0);
     int held = tfl_lockfile_take(world_path(w, "locks/held.lock"), &err);
