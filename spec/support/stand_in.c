@@ -173,7 +173,7 @@ int main(int argc, char **argv)
     stand.version = version ? version : "JUN";
     stand.loop = tfl_loop_new(NULL);
     stand.udp = udp_socket(stand.config.p2p);
-    udp_socket(stand.config.blend); /* held, like the real node's */
+    stand.blend = udp_socket(stand.config.blend); /* held, like the real node's */
     struct tfl_hash root;
     memcpy(root.b, stand.config.root, 32);
     add_block(0, root, tfl_strdup(""));

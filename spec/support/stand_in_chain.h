@@ -37,7 +37,7 @@ static struct stand {
         int64_t heard;
     } peers[STAND_PEERS];
     size_t n_peers;
-    int udp;
+    int udp, blend;
     struct tfl_io io;
     struct tfl_timer slot_timer, greet_timer;
     struct tfl_signal interrupt;
