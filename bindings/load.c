@@ -103,6 +103,7 @@ static int l_gc(lua_State *L)
         tfl_waiters_wake(&l->waiters[i]);
     tfl_load_free(l->load);
     l->load = NULL;
+    tfl_wish_source_done(&l->wishes);
     return 0;
 }
 
@@ -170,6 +171,25 @@ static void keep_wallets(lua_State *L, size_t n)
     lua_pop(L, 1);
 }
 
+/* Into l->wishes; true when there are any. */
+static bool check_wishes(lua_State *L, struct l_load *l)
+{
+    bool any = lua_getfield(L, 1, "wishes") == LUA_TTABLE && lua_rawlen(L, -1) > 0;
+    if (any)
+        tfl_wish_source_init(&l->wishes, lua_rawlen(L, -1));
+    for (size_t i = 0; any && i < l->wishes.n; i++) {
+        lua_geti(L, -1, (lua_Integer)i + 1);
+        luaL_checktype(L, -1, LUA_TTABLE);
+        lua_getfield(L, -1, "body");
+        l->wishes.wishes[i].body = tfl_strdup(luaL_checkstring(L, -1));
+        lua_getfield(L, -2, "target");
+        l->wishes.wishes[i].target = (size_t)luaL_checkinteger(L, -1) - 1;
+        lua_pop(L, 3);
+    }
+    lua_pop(L, 1);
+    return any;
+}
+
 /* Into l->source: who signs what. */
 static void check_source(lua_State *L, struct l_load *l)
 {
@@ -205,7 +225,8 @@ static void check_params(lua_State *L, struct tfl_generator_params *p)
 
 /* load.new{wallets = {…}, targets = {clients}, feed =, kind = "transfer" | "inscription", rate =, seconds = or stages =
  * {{seconds, rate}, …}, pick = "random" | "round_robin", seed =, stream = name, in_flight = 256, ahead = 64, tries = 4,
- * timeout = 10, late = 0.01, recover = 20 (0: never), amount = 1, bytes = 0, label = "tfl"} → load. Times in seconds. */
+ * timeout = 10, late = 0.01, recover = 20 (0: never), amount = 1, bytes = 0, label = "tfl"} → load. Times in seconds.
+ * wishes = {{body = text, target = index of the client that can}, …} instead of wallets: transfers that nodes make. */
 static int l_new(lua_State *L)
 {
     struct tfl_engine *engine = tfl_engine(L);
@@ -217,11 +238,13 @@ static int l_new(lua_State *L)
     memset(l, 0, sizeof *l);
     luaL_setmetatable(L, LOAD_META);
     check_params(L, &params);
-    check_source(L, l);
+    bool wishes = check_wishes(L, l);
+    if (!wishes)
+        check_source(L, l);
     params.stages = tfl_check_stages(L, 1, WHAT, &params.n_stages);
     params.targets =
         (struct tfl_client *const *)check_list(L, "targets", "clients", check_client, &params.n_targets);
-    params.source = &l->source.source;
+    params.source = wishes ? &l->wishes.source : &l->source.source;
     struct tfl_feed *feed = lua_getfield(L, 1, "feed") == LUA_TNIL ? NULL : tfl_check_feed(L, lua_gettop(L));
     l->load = tfl_load_new(engine->loop, &params, feed, changed, l, &err);
     if (!l->load)

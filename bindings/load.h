@@ -5,12 +5,14 @@
 #include "bindings/client.h"
 #include "load/load.h"
 #include "load/wallet_source.h"
+#include "load/wish_source.h"
 
 struct tfl_waiter;
 
 struct l_load {
     struct tfl_load *load; /* NULL once collected */
     struct tfl_wallet_source source;
+    struct tfl_wish_source wishes; /* instead of source when there are any */
     char label[40];
     struct tfl_waiter *waiters[3]; /* by enum tfl_load_stage */
 };

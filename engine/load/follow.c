@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MANY_BLOCKS = 16 }; /* more than hold one transaction */
+
 static int64_t since_begin(const struct tfl_follow *f)
 {
     return tfl_now(f->loop) - f->begin_ns;
@@ -83,6 +85,17 @@ void tfl_follow_read(struct tfl_follow *f)
             take(f, e);
         else
             catch_up(f);
+}
+
+void tfl_follow_named(struct tfl_follow *f, uint64_t i, const struct tfl_hash *hash)
+{
+    const struct tfl_gblock *in[MANY_BLOCKS];
+    tfl_follow_read(f); /* what is in the graph has been told, then, and is not told again */
+    tfl_tracker_named(f->tracker, i, hash);
+    size_t n = tfl_graph_find_tx(tfl_feed_graph(f->feed), hash, in, TFL_LEN(in));
+    for (size_t k = 0; k < n && k < TFL_LEN(in); k++)
+        tfl_tracker_found(f->tracker, i, in[k], f->head && tfl_graph_is_ancestor(in[k], f->head),
+            f->final && tfl_graph_is_ancestor(in[k], f->final), since_begin(f));
 }
 
 static void wait_more(struct tfl_follow *f);

@@ -25,6 +25,8 @@ void tfl_follow_start(struct tfl_follow *follow, struct tfl_loop *loop, struct t
     struct tfl_tracker *tracker, int64_t begin_ns);
 /* Takes what the feed has now, without waiting for the next turn. */
 void tfl_follow_read(struct tfl_follow *follow);
+/* Intent i of the tracker has its hash only now: blocks that came before are looked through for it. */
+void tfl_follow_named(struct tfl_follow *follow, uint64_t i, const struct tfl_hash *hash);
 /* The canonical chain at the end: what all living nodes have in common. Blocks above count as not there (and not as
  * reorganised). False, and nothing changes, when a living node's tip is not known. It goes on from there. */
 bool tfl_follow_settle(struct tfl_follow *follow);

@@ -25,7 +25,9 @@ static struct tfl_load_ticket *make(struct tfl_generator *g)
     job->i = g->next_make++;
     job->tries = job->round = 0;
     job->doubtful = false;
-    if (g->p.source->make(g->p.source, job->i, &job->body, &job->hash, &job->err))
+    memset(&job->hash, 0, sizeof job->hash);
+    job->failed = g->p.source->make(g->p.source, job->i, &job->body, &job->hash, &job->err) != 0;
+    if (job->failed)
         memset(&job->hash, 0, sizeof job->hash);
     g->make_ns += tfl_now(g->loop) - from;
     g->made_n++;
@@ -45,6 +47,13 @@ static bool want_ahead(const struct tfl_generator *g)
 
 /* ---- sending */
 
+static uint64_t plan(struct tfl_generator *g, const struct tfl_load_ticket *job)
+{
+    bool has_hash = !tfl_hash_is_zero(&job->hash);
+    return tfl_tracker_plan(g->p.tracker, tfl_pacer_at(&g->pacer, job->i), has_hash ? &job->hash : NULL,
+        job->failed ? &job->err : NULL);
+}
+
 static struct tfl_load_ticket *next_job(struct tfl_generator *g)
 {
     struct tfl_load_ticket *job = g->made;
@@ -60,19 +69,18 @@ static struct tfl_load_ticket *next_job(struct tfl_generator *g)
 static void send_next(struct tfl_generator *g)
 {
     struct tfl_load_ticket *job = next_job(g);
-    bool good = !tfl_hash_is_zero(&job->hash);
     int64_t intended = tfl_pacer_at(&g->pacer, job->i), lag;
-    uint64_t i = tfl_tracker_plan(g->p.tracker, intended, good ? &job->hash : NULL, &job->err);
+    uint64_t i = plan(g, job);
     TFL_ASSERT(i == job->i);
     g->next_send++;
     g->n_open++;
     g->most_open = g->n_open > g->most_open ? g->n_open : g->most_open;
-    if (good)
+    if (!job->failed)
         lanes_send(g, job);
     lag = generator_now(g) - intended;
     tfl_histogram_add(&g->lag, lag);
     g->late += lag > g->p.late_ms * TFL_MS;
-    if (!good)
+    if (job->failed)
         generator_job_over(g, job);
 }
 
@@ -241,8 +249,7 @@ void tfl_generator_abort(struct tfl_generator *g)
     tfl_generator_stop(g);
     while (g->next_send < g->due) { /* intents all the same */
         struct tfl_load_ticket *job = next_job(g);
-        bool good = !tfl_hash_is_zero(&job->hash);
-        tfl_tracker_plan(g->p.tracker, tfl_pacer_at(&g->pacer, job->i), good ? &job->hash : NULL, &job->err);
+        plan(g, job);
         recover_drop(g, job->i, &job->hash);
         g->next_send++;
         put_aside(g, job);

@@ -19,6 +19,10 @@ struct tfl_load_source {
      * this one first. May be NULL. */
     void (*dropped)(struct tfl_load_source *source, uint64_t i, const struct tfl_hash *hash,
         void (*fn)(void *arg, const struct tfl_hash *hash), void *arg);
+    /* Not NULL: bodies are wishes that a node makes transactions of (the dialect's transfer), and this says which target can.
+     * Their hashes (that make leaves alone) come with the answers. A try that the node may have heard is not repeated: it
+     * would be another transaction. */
+    size_t (*owner)(struct tfl_load_source *source, uint64_t i);
 };
 
 struct tfl_load_ticket;
@@ -53,6 +57,8 @@ struct tfl_generator_params {
     int64_t late_ms;                /* an arrival sent later than this is late, default 10 */
     int64_t
         recover_ms; /* accepted, and overtaken by ones accepted this much later: dropped. Default 20,000; -1: never */
+    void (*named)(
+        void *arg, uint64_t i, const struct tfl_hash *hash); /* told by a node; needed with an owner */
     void (*changed)(void *arg); /* after an answer, and at the end; only marks things ready; may be NULL */
     void *arg;
 };

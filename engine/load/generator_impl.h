@@ -12,7 +12,8 @@ struct tfl_load_ticket {
     uint64_t i;
     struct tfl_hash hash;
     struct tfl_buf body;
-    struct tfl_error err; /* why it could not be made: hash is zeros */
+    bool failed; /* it could not be made; err says why */
+    struct tfl_error err;
     size_t target;
     int tries, round; /* round: tries since the last wait */
     bool doubtful;    /* a node may have it that has not said so */

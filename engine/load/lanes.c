@@ -18,11 +18,12 @@ int lanes_init(struct tfl_generator *g, struct tfl_error *err)
     g->p.targets = NULL; /* the caller's, only for now */
     for (size_t i = 0; !g->p.wire && i < g->p.n_targets; i++) {
         struct tfl_client *client = clients[i];
-        if (!client->dialect->submit)
-            return tfl_fail(err, TFL_E_UNSUPPORTED, "%s: nodes of the dialect \"%s\" take no transactions",
-                client->name, client->dialect->name);
+        const char *path = g->p.source->owner ? client->dialect->transfer : client->dialect->submit;
+        if (!path)
+            return tfl_fail(err, TFL_E_UNSUPPORTED, "%s: nodes of the dialect \"%s\" %s", client->name,
+                client->dialect->name, g->p.source->owner ? "make no transfers" : "take no transactions");
         g->targets[i].client = tfl_client_ref(client);
-        g->targets[i].url = tfl_sprintf("%s%s", client->url, client->dialect->submit);
+        g->targets[i].url = tfl_sprintf("%s%s", client->url, path);
         /* the address is good, or nothing is begun */
         int result = tfl_http_post_init(&post, g->loop, client->name, g->targets[i].url, err);
         tfl_http_post_done(&post);
@@ -103,7 +104,9 @@ static void send_on(struct tfl_generator *g, struct tfl_load_ticket *job)
 
 void lanes_send(struct tfl_generator *g, struct tfl_load_ticket *job)
 {
-    if (g->p.round_robin)
+    if (g->p.source->owner)
+        job->target = g->p.source->owner(g->p.source, job->i) % g->p.n_targets;
+    else if (g->p.round_robin)
         job->target = g->turn++ % g->p.n_targets;
     else
         job->target = (size_t)tfl_rng_below(&g->rng, g->p.n_targets);
@@ -141,12 +144,14 @@ static void job_ends(
 /* The node cannot take it now: the next one, and when all have been asked, later again. */
 static void try_again(struct tfl_generator *g, struct tfl_load_ticket *job, bool refused, const char *reason)
 {
-    if (job->tries >= g->p.tries) {
+    bool only_one = g->p.source->owner != NULL;
+    if (job->tries >= g->p.tries || (only_one && job->doubtful)) {
         job_ends(g, job, refused && !job->doubtful ? TFL_TX_REJECTED : TFL_TX_UNANSWERED, reason);
         return;
     }
-    job->target = (job->target + 1) % g->p.n_targets;
-    if ((size_t)job->round < g->p.n_targets)
+    if (!only_one)
+        job->target = (job->target + 1) % g->p.n_targets;
+    if (!only_one && (size_t)job->round < g->p.n_targets)
         send_on(g, job);
     else
         wait_and_try(g, job);
@@ -175,6 +180,18 @@ void tfl_generator_answer(
     tried(ticket, answer, maybe, !maybe, reason);
 }
 
+/* The hash of what the node has made. */
+static bool learn_hash(struct tfl_load_ticket *job, const char *text, struct tfl_error *err)
+{
+    struct tfl_generator *g = job->g;
+    struct json_object *json = json_tokener_parse(text);
+    int result = tfl_reply_made(json, &job->hash, err);
+    json_object_put(json);
+    if (result == 0)
+        g->p.named(g->p.arg, job->i, &job->hash);
+    return result == 0;
+}
+
 static void answered(struct tfl_http_post *post)
 {
     struct lane *lane = TFL_CONTAINER(post, struct lane, post);
@@ -187,6 +204,11 @@ static void answered(struct tfl_http_post *post)
         snprintf(reason, sizeof reason, "%s", post->err.msg);
     else if (answer != TFL_SUBMIT_ACCEPTED)
         snprintf(reason, sizeof reason, "%s: status %d: %.160s", post->who, post->status, post->text);
+    else if (g->p.source->owner && !learn_hash(job, post->text, &post->err)) {
+        answer = TFL_SUBMIT_LATER; /* somewhere it is, but nobody knows as what */
+        maybe = true;
+        snprintf(reason, sizeof reason, "%s: %s", post->who, post->err.msg);
+    }
     lane->job = NULL;
     DL_DELETE(g->busy, lane);
     DL_PREPEND(

@@ -9,6 +9,15 @@ static void tell(void *arg)
         load->changed(load->arg);
 }
 
+static void named(void *arg, uint64_t i, const struct tfl_hash *hash)
+{
+    struct tfl_load *load = arg;
+    if (load->follow.feed)
+        tfl_follow_named(&load->follow, i, hash);
+    else
+        tfl_tracker_named(load->tracker, i, hash);
+}
+
 static void followed(struct tfl_follow *follow)
 {
     tell(follow->owner);
@@ -32,6 +41,7 @@ struct tfl_load *tfl_load_new(struct tfl_loop *loop, const struct tfl_generator_
     load->arg = arg;
     p.tracker = load->tracker = tfl_tracker_new();
     p.changed = tell;
+    p.named = named;
     p.arg = load;
     load->generator = tfl_generator_new(loop, &p, err);
     if (!load->generator) {

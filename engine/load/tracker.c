@@ -136,7 +136,7 @@ uint64_t tfl_tracker_plan(
     if (hash) {
         r->hash = *hash;
         enter(t, (uint32_t)i + 1);
-    } else {
+    } else if (err) {
         r->answer = TFL_TX_REJECTED;
         r->reason = intern(t, err->msg);
         r->flags = TFL_TX_SETTLED;
@@ -176,6 +176,13 @@ void tfl_tracker_answered(
     }
 }
 
+void tfl_tracker_named(struct tfl_tracker *t, uint64_t i, const struct tfl_hash *hash)
+{
+    TFL_ASSERT(tfl_hash_is_zero(&at(t, i)->hash));
+    at(t, i)->hash = *hash;
+    enter(t, (uint32_t)i + 1);
+}
+
 void tfl_tracker_flag(struct tfl_tracker *t, uint64_t i, uint8_t flags)
 {
     at(t, i)->flags |= flags;
@@ -183,18 +190,21 @@ void tfl_tracker_flag(struct tfl_tracker *t, uint64_t i, uint8_t flags)
 
 /* ---- the chain */
 
+static void see_one(struct tfl_tracker *t, struct tfl_tx_record *r)
+{
+    if ((r->flags & TFL_TX_SEEN) && !(r->flags & TFL_TX_TWO_BRANCHES)) {
+        r->flags |= TFL_TX_TWO_BRANCHES;
+        t->counts.two_branches++;
+    }
+    r->flags |= TFL_TX_SEEN;
+}
+
 void tfl_tracker_seen(struct tfl_tracker *t, const struct tfl_gblock *b)
 {
     for (uint32_t n = 0; b->txs && n < b->n_txs; n++) {
         uint64_t i = tfl_tracker_find(t, &b->txs[n]);
-        if (i == UINT64_MAX)
-            continue;
-        struct tfl_tx_record *r = at(t, i);
-        if ((r->flags & TFL_TX_SEEN) && !(r->flags & TFL_TX_TWO_BRANCHES)) {
-            r->flags |= TFL_TX_TWO_BRANCHES;
-            t->counts.two_branches++;
-        }
-        r->flags |= TFL_TX_SEEN;
+        if (i != UINT64_MAX)
+            see_one(t, at(t, i));
     }
 }
 
@@ -239,20 +249,36 @@ void tfl_tracker_exclude(struct tfl_tracker *t, const struct tfl_gblock *b, bool
     }
 }
 
+static void finish_one(struct tfl_tracker *t, uint64_t i, int64_t now_ns)
+{
+    struct tfl_tx_record *r = at(t, i);
+    if (r->final_us != TFL_TX_NEVER)
+        return;
+    r->final_us = after(r, now_ns);
+    r->flags |= TFL_TX_SETTLED;
+    t->counts.final++;
+    t->counts.open_final -= r->answer == TFL_TX_ACCEPTED;
+    if (t->on_final)
+        t->on_final(t->on_final_arg, i);
+}
+
 void tfl_tracker_final(struct tfl_tracker *t, const struct tfl_gblock *b, int64_t now_ns)
 {
     for (uint32_t n = 0; b->txs && n < b->n_txs; n++) {
         uint64_t i = tfl_tracker_find(t, &b->txs[n]);
-        struct tfl_tx_record *r = i != UINT64_MAX ? at(t, i) : NULL;
-        if (!r || r->final_us != TFL_TX_NEVER)
-            continue;
-        r->final_us = after(r, now_ns);
-        r->flags |= TFL_TX_SETTLED;
-        t->counts.final++;
-        t->counts.open_final -= r->answer == TFL_TX_ACCEPTED;
-        if (t->on_final)
-            t->on_final(t->on_final_arg, i);
+        if (i != UINT64_MAX)
+            finish_one(t, i, now_ns);
     }
+}
+
+void tfl_tracker_found(
+    struct tfl_tracker *t, uint64_t i, const struct tfl_gblock *b, bool canonical, bool final, int64_t now_ns)
+{
+    see_one(t, at(t, i));
+    if (canonical)
+        include_one(t, at(t, i), b, now_ns);
+    if (final)
+        finish_one(t, i, now_ns);
 }
 
 void tfl_tracker_on_final(struct tfl_tracker *t, void (*fn)(void *arg, uint64_t i), void *arg)

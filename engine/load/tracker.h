@@ -52,7 +52,8 @@ struct tfl_tracker_counts {
 struct tfl_tracker *tfl_tracker_new(void);
 void tfl_tracker_free(struct tfl_tracker *t); /* NULL-safe */
 
-/* The next intent; gives its index. hash NULL: it could not be made, which is a rejection with err's message. */
+/* The next intent; gives its index. hash NULL: it could not be made, which is a rejection with err's message, or, when err is
+ * NULL too, whoever takes it will tell the hash (tfl_tracker_named). */
 uint64_t tfl_tracker_plan(
     struct tfl_tracker *t, int64_t intended_ns, const struct tfl_hash *hash, const struct tfl_error *err);
 /* Handed to a connection (again). */
@@ -60,6 +61,12 @@ void tfl_tracker_sent(struct tfl_tracker *t, uint64_t i, uint16_t target, int64_
 /* The last word of the node, or of the last try. reason (may be NULL): why not. */
 void tfl_tracker_answered(
     struct tfl_tracker *t, uint64_t i, enum tfl_tx_answer answer, const char *reason, int64_t now_ns);
+
+/* The hash of an intent that had none yet. */
+void tfl_tracker_named(struct tfl_tracker *t, uint64_t i, const struct tfl_hash *hash);
+/* And where it is already: a block that became known before; canonical: it is part of that chain; final: it is final there. */
+void tfl_tracker_found(struct tfl_tracker *t, uint64_t i, const struct tfl_gblock *b, bool canonical,
+    bool final, int64_t now_ns);
 
 /* The chain. A block became known (each once), part of the canonical chain, no part of it any more, final. */
 void tfl_tracker_seen(struct tfl_tracker *t, const struct tfl_gblock *b);

@@ -69,7 +69,7 @@ function Specs:cluster()
     return {
         name = plan.name, run_id = plan.run_id, seed = plan.seed, chain_id = plan.chain_id, genesis_time_ms = plan.genesis_time_ms,
         nonce = plan.nonce, slot_ms = plan.slot_ms, security_param = plan.security_param, active_slot_ratio = plan.f_ratio,
-        stakes = plan.stakes, notes = plan.notes, nodes = nodes,
+        stakes = plan.stakes, notes = plan.notes, wallets = plan.wallets, nodes = nodes,
     }
 end
 

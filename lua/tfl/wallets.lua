@@ -8,6 +8,8 @@ local M = {}
 --- Bounds of a genesis block, of its sum, and of the notes that one account of a load begins with.
 local NOTES_MAX, SUM_MAX, NOTES_EACH = 16384, 1 << 62, 64
 local BALANCE = 1000000
+--- Blocks for which a node keeps back a note that it has put into a transfer.
+local OWNED_BLOCKS = 10
 --- Accounts of the seed beyond those a scenario can ask for: the signer of tfl.inscription, and of nothing else.
 local SIGNER = 1 << 40
 
@@ -43,7 +45,7 @@ local owners = setmetatable({}, { __mode = "k" }) -- of an account of the engine
 local payers = setmetatable({}, { __mode = "k" }) -- of an account: how its inscriptions are paid for, where they must be
 
 --- Accounts where nodes have the wallets: one each. What is the node's to sign, it signs.
-local function plan_owned(plan, wish)
+local function plan_owned(plan, wish, load)
     local list = plan.kind.accounts(plan)
     if wish.balance then
         errors.bad_config("wallets: the accounts are those of nodes of the kind %s, and hold what their stake is; leave balance out",
@@ -52,12 +54,26 @@ local function plan_owned(plan, wish)
         errors.bad_config("wallets(%d): of nodes of the kind %s each has one account, and only %d have a stake; use :wallets(%d)",
             wish.count, plan.kind.name, #list, #list)
     end
-    plan.wallets, plan.accounts = { count = wish.count, balance = list[1].balance, notes_each = 1 }, {}
+    local notes = load and load.kind == "transfer" and math.ceil(OWNED_BLOCKS * load.peak_per_block / load.users) or 1
+    local room, cost = plan.kind.notes_max(plan), plan.kind.transfer_cost(plan)
+    if load and load.kind == "transfer" and load.each * cost > list[1].balance then
+        errors.bad_config("transactions_with: a wallet makes up to %d transfers, which take up to %d each with the fee, and has %d; use a "
+            .. "shorter or slower load, or more wallets", load.each, cost, list[1].balance)
+    elseif notes > room then
+        errors.bad_config("transactions_with: a node keeps a note back for %d blocks once it has spent it, so %.6g transfers for each "
+            .. "block by %d wallets need %d notes each, and the genesis has room for %d; use x:rate(%.6g) or less", OWNED_BLOCKS,
+            load.peak_per_block, load.users, notes, room, room * load.users / OWNED_BLOCKS)
+    end
+    plan.wallets, plan.accounts = { count = wish.count, balance = list[1].balance, notes_each = notes }, {}
     for i = 1, wish.count do
         local account = core.new { seed = plan.seed, index = i - 1 }
         plan.accounts[i], owners[account], payers[account] = account, list[i], plan.kind.payer(plan)
     end
 end
+
+--- The wallet of a node that an account stands for.
+---@return {node:string, pk:string, balance:integer}|nil
+function M.owner(account) return owners[account] end
 
 --- Gives the plan its accounts and the notes of its genesis.
 ---@param plan table gets .accounts, .wallets and .notes
@@ -65,7 +81,7 @@ end
 ---@param load? table the load's plan: {kind, users, each, peak_per_block}
 function M.plan(plan, wish, load)
     if not wish then return end
-    if plan.kind.accounts then return plan_owned(plan, wish) end
+    if plan.kind.accounts then return plan_owned(plan, wish, load) end
     local needed = load and load.kind == "transfer" and load.each or 1
     local balance = wish.balance or math.max(BALANCE, needed)
     if balance < needed then

@@ -96,21 +96,28 @@ local TRANSACTIONS = [[
 ]]
 
 it("hands transactions in as each form wants it", function()
-    local load = support.write("load.lua", support.read(scenario(
-        [[:wallets(2):transactions_with(function(x) x:per_second(5):kind("inscription") end):expect_tx_inclusion()]])))
+    local loads = {}
+    for _, kind in ipairs { "transfer", "inscription" } do
+        loads[kind] = support.write(kind .. ".lua", support.read(scenario(
+            (':wallets(2):transactions_with(function(x) x:per_second(5):kind("%s") end)'):format(kind))))
+    end
     local scripted = nodes.scenario([[:topology_with(function(t) t:nodes(3):kind("logos"):slot_duration("1s"):active_slot_coeff(0.9)
         :security_param(3, {unsafe_k = true}) end):wallets(3):with_workload(w)]], nodes.WORKLOAD .. TRANSACTIONS)
     local runs = {}
     for _, form in ipairs { "JUN", "AUG" } do
         runs[form] = support.start { scripted, "--quiet", "--out", support.path(form), env = env(form) }
     end
-    runs.load = support.start { load, "--quiet", "--out", support.path "load", env = env "JUN" }
+    for kind, file in pairs(loads) do
+        runs[kind] = support.start { file, "--quiet", "--out", support.path(kind), env = env "JUN" }
+    end
     for name, run in pairs(runs) do
         local result = run:wait(120)
         assert.equal(0, result.code, name .. "\n" .. result.text)
     end
-    local counts = support.json(support.read(support.path "load" .. "/summary.json")).transactions
-    assert.same({ 80, 80 }, { counts.planned, counts.included })
+    for kind in pairs(loads) do
+        local counts = support.json(support.read(support.path(kind) .. "/summary.json")).transactions
+        assert.same({ 80, 80, 80 }, { counts.planned, counts.accepted, counts.included }, kind)
+    end
 end)
 
 it("refuses what the real node cannot do, before anything starts", function()
@@ -118,8 +125,14 @@ it("refuses what the real node cannot do, before anything starts", function()
         { "slots of 0.2s; the real node takes no less than 1s", env = { CONSENSUS_SLOT_TIME = "0.2" } },
         { "LOGOS_BLOCKCHAIN_NODE_VERSION: there is no form \"JULY\".*there are JUN and AUG",
             env = { LOGOS_BLOCKCHAIN_NODE_VERSION = "JULY" } },
-        { "transactions_with: not with the kind logos: .*inscription", ":wallets(2):transactions_with(function(x) x:rate(1) end)" },
-        { "transactions_with: in the form AUG every transaction pays a fee", [[:wallets(2):transactions_with(function(x)
+        { "of nodes of the kind logos each has one account, and only 3 have a stake; use :wallets%(3%)", ":wallets(4)" },
+        { "wallets: .* hold what their stake is; leave balance out", ":wallets(2, {balance = 5})" },
+        { "targets: nodes of the kind logos make the transfers", ":wallets(2):transactions_with(function(x) x:rate(1):targets{0} end)" },
+        { "50 transfers for each block by 2 wallets need 250 notes each, and the genesis has room for 83; use x:rate%(16.6%) or less",
+            ":wallets(2):transactions_with(function(x) x:rate(50) end)" },
+        { "up to 58 transfers, which take up to 2501 each with the fee, and has 100000",
+            ":wallets(2):transactions_with(function(x) x:rate(8) end)", env = { LOGOS_BLOCKCHAIN_NODE_VERSION = "AUG" } },
+        { "transactions_with: in the form AUG every inscription pays a fee", [[:wallets(2):transactions_with(function(x)
             x:rate(1):kind("inscription") end)]], env = { LOGOS_BLOCKCHAIN_NODE_VERSION = "AUG" } },
         { "expect_conservation: not with the kind logos: .*cannot be replayed", ":expect_conservation()" },
     }

@@ -13,8 +13,6 @@ local M = {
     settings_of = { "version", "program", "deployment" },
     capabilities = {
         link = "its nodes speak QUIC over UDP, and tfl's relays, which make link faults, carry TCP",
-        transfer_load = "its nodes make transfers themselves, a note at a time; x:kind(\"inscription\") works, and so does wallet:transfer "
-            .. "in a workload",
         replay = "its ledger needs proofs that tfl cannot check, so the chain cannot be replayed here",
     },
 }
@@ -104,8 +102,8 @@ end
 ---@param plan table
 ---@param kind table of the nodes: this one, or one made of it
 function M.accept(plan, kind)
-    if checked(kind.settings).version == "AUG" and plan.load then
-        errors.bad_config("transactions_with: in the form AUG every transaction pays a fee by a transfer that its node adds "
+    if checked(kind.settings).version == "AUG" and plan.load and plan.load.plan.kind == "inscription" then
+        errors.bad_config("transactions_with: in the form AUG every inscription pays a fee by a transfer that its node adds "
             .. "(/wallet/fund), and the load does not ask for that, as client:submit_transaction(wallet:inscription{…}) does; in the form "
             .. "JUN inscriptions are free")
     end
@@ -126,6 +124,19 @@ function M.accounts(plan)
         end
     end
     return list
+end
+
+--- What a transfer of 1 may cost a wallet: with the fee, where there is one (gas and size come to about half of this).
+---@param plan table
+---@return integer
+function M.transfer_cost(plan) return checked(plan.kind.settings).version == "AUG" and 2501 or 1 end
+
+--- Notes that the funds of each node can be in: the genesis has room for them, and each pays for a transfer.
+---@param plan table
+---@return integer
+function M.notes_max(plan)
+    local accounts = M.accounts(plan)
+    return math.min(config.NOTES_MAX // #accounts - 2, accounts[1].balance // M.transfer_cost(plan))
 end
 
 --- The wish that a node makes a transfer of.
@@ -162,6 +173,7 @@ local function logos_cluster(cluster, version)
     return {
         name = cluster.chain_id, seed = cluster.seed, genesis_time = cluster.genesis_time_ms // 1000, slot_ms = cluster.slot_ms,
         security_param = cluster.security_param, active_slot_ratio = cluster.active_slot_ratio, version = version, nodes = nodes,
+        funds = cluster.wallets and cluster.wallets.notes_each,
     }
 end
 

@@ -7,9 +7,10 @@ local merge, ordered = files.merge, files.ordered
 
 local M = {}
 
--- The three notes of a node, in this order. All of them take part in the lottery, so the second is as big as the first: shares of
--- the whole stay those of the stakes.
+-- The notes of a node: stake, funds, and one for blend, in this order. All of them take part in the lottery, so the funds are as much as
+-- the stake: shares of the whole stay those of the stakes.
 M.STAKE, M.BLEND = 100000, 1
+M.NOTES_MAX = 255 -- of the genesis transfer
 local ZERO = ("\0"):rep(32)
 
 --- Bytes as hex digits.
@@ -71,25 +72,35 @@ end
 ---@field security_param integer
 ---@field active_slot_ratio {numerator:integer, denominator:integer}
 ---@field version "JUN"|"AUG"
+---@field funds? integer notes that the funds of a node are in (1)
 ---@field nodes {index:integer, host?:string, blend_port:integer, stake?:integer}[] one without stake has no notes
+
+--- {value, key} of each note of a node.
+local function notes_of(keys, stake, funds)
+    local list = { { stake, keys.stake } }
+    for i = 1, funds do list[i + 1] = { stake // funds + (i <= stake % funds and 1 or 0), keys.fund } end
+    list[#list + 1] = { M.BLEND, keys.blend_zk }
+    return list
+end
 
 --- The genesis transaction and block.
 ---@param cluster tfl.LogosCluster
 ---@return {ops:table[], tx_hash:string, note_ids:string[], locked_note_id:string, header_id:string, root:string} root: of the body
 function M.genesis(cluster)
     local core = require "tfl.core.keys"
-    local notes, outputs, first = {}, {}, nil
+    local notes, outputs, first, locked = {}, {}, nil, nil
     for _, node in ipairs(cluster.nodes) do
         local keys, stake = M.keys(cluster.seed, node.index), node.stake or M.STAKE
         first = first or stake > 0 and node
-        for _, note in ipairs(stake > 0 and { { stake, keys.stake }, { stake, keys.fund }, { M.BLEND, keys.blend_zk } } or {}) do
+        for _, note in ipairs(stake > 0 and notes_of(keys, stake, cluster.funds or 1) or {}) do
             notes[#notes + 1] = string.pack("<I8", note[1]) .. note[2].pk
             outputs[#outputs + 1] = ordered({ value = note[1], pk = hex(note[2].pk) }, "value", "pk")
         end
+        locked = locked or first and #notes
     end
     if not first then errors.bad_config("kind logos: no node has a stake, so nobody could lead") end
-    if #notes > 255 then
-        errors.bad_config("kind logos: %d nodes; the genesis transfer has room for the notes of 85", #notes // 3)
+    if #notes > M.NOTES_MAX then
+        errors.bad_config("kind logos: %d nodes; the genesis transfer has room for the notes of 85", #cluster.nodes)
     end
     local transfer = "\0" .. string.char(#notes) .. table.concat(notes)
     local transfer_id, ids = core.hash("OPERATION_ID_V1", transfer), {}
@@ -102,11 +113,11 @@ function M.genesis(cluster)
     local inscribe = ZERO .. string.pack("<s4", stone) .. ZERO .. ZERO
     local keys = M.keys(cluster.seed, first.index)
     local locator, locator_bytes = M.multiaddr(first.host or "127.0.0.1", first.blend_port)
-    local declare = "\0\1" .. string.pack("<s2", locator_bytes) .. keys.blend.pub .. keys.blend_zk.pk .. ids[3]
+    local declare = "\0\1" .. string.pack("<s2", locator_bytes) .. keys.blend.pub .. keys.blend_zk.pk .. ids[locked]
     local tx_hash = core.hash("MANTLE_TXHASH_V1", "\3\0" .. transfer .. "\17" .. inscribe .. "\32" .. declare)
     local root = aug and core.hash("BODY_ROOT_V1", "\0" .. tx_hash) or tx_hash -- no uncles, one transaction
     return {
-        tx_hash = tx_hash, root = root, note_ids = ids, locked_note_id = ids[3],
+        tx_hash = tx_hash, root = root, note_ids = ids, locked_note_id = ids[locked],
         header_id = core.hash("BLOCK_ID_V1", "\1" .. ZERO .. ("\0"):rep(8) .. root .. ("\0"):rep(32 + 32 + 128 + 32)),
         ops = {
             ordered({ opcode = 0, payload = ordered({ inputs = {}, outputs = outputs }, "inputs", "outputs") },
@@ -114,7 +125,7 @@ function M.genesis(cluster)
             ordered({ opcode = 17, payload = ordered({ channel_id = hex(ZERO), inscription = hex(stone), parent = hex(ZERO),
                 signer = hex(ZERO) }, "channel_id", "inscription", "parent", "signer") }, "opcode", "payload"),
             ordered({ opcode = 32, payload = ordered({ service_type = "BN", locators = { locator },
-                provider_id = hex(keys.blend.pub), zk_id = hex(keys.blend_zk.pk), locked_note_id = hex(ids[3]) },
+                provider_id = hex(keys.blend.pub), zk_id = hex(keys.blend_zk.pk), locked_note_id = hex(ids[locked]) },
                 "service_type", "locators", "provider_id", "zk_id", "locked_note_id") }, "opcode", "payload"),
         },
     }

@@ -4,12 +4,12 @@ local bounds = require "tfl.workloads.load_bounds"
 local core = require "tfl.core.load"
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
-local kinds = require "tfl.kinds"
 local new_builder = require "tfl.workloads.load_builder"
 local stages_of = require "tfl.workloads.load_stages"
 local suggest = require "tfl.suggest"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
+local wallets = require "tfl.wallets"
 
 local Load = { name = "transactions", built_in = true }
 Load.__index = Load
@@ -56,21 +56,25 @@ end
 
 --- Fixes the load for a plan; refuses what cannot work. Called when the plan is made.
 ---@param plan table
----@param wallets {count: integer}|nil
-function Load:prepare(plan, wallets)
+---@param accounts {count: integer}|nil
+function Load:prepare(plan, accounts)
     local wish = self.wish
-    if not wallets then
+    if not accounts then
         errors.bad_config "transactions_with: nobody could sign; add :wallets(10) to the scenario"
-    elseif wish._users and wish._users > wallets.count then
+    elseif wish._users and wish._users > accounts.count then
         errors.bad_config("users(%d): the scenario has %d wallets; use :wallets(%d), or fewer users", wish._users,
-            wallets.count, wish._users)
+            accounts.count, wish._users)
     end
-    if wish._kind == "transfer" then kinds.demand(plan.nodes, "transfer_load", "transactions_with") end
     self.plan = bounds.plan(plan, wish)
-    self.plan.users = wish._users or wallets.count
+    self.plan.users = wish._users or accounts.count
     self.plan.kind = wish._kind
     self.plan.each = math.ceil(self.plan.planned / self.plan.users)
     self.plan.targets, self.plan.pick = targets(wish._targets, plan.nodes)
+    self.owned = plan.kind.accounts and wish._kind == "transfer"
+    if self.owned and wish._targets ~= "random" then
+        errors.bad_config("targets: nodes of the kind %s make the transfers, each those of its own wallet, so there is nothing to choose",
+            plan.kind.name)
+    end
 end
 
 --- What `check` and plan.json tell of it.
@@ -98,13 +102,24 @@ end
 
 -- ---- the run
 
+--- What nodes are to make transfers of, each from its wallet to the next.
+function Load:wishes(plan)
+    local index, list = {}, {}
+    for i, name in ipairs(self.plan.targets) do index[name] = i end
+    for i = 1, self.plan.users do
+        local from, to = wallets.owner(plan.accounts[i]), wallets.owner(plan.accounts[i % self.plan.users + 1])
+        list[i] = { target = index[from.node], body = plan.kind.transfer_body(from.pk, to.pk, 1) }
+    end
+    return list
+end
+
 function Load:start(ctx)
     local run, plan = ctx.run, self.plan
-    local wallets, clients = {}, {}
-    for i = 1, plan.users do wallets[i] = run.plan.accounts[i] end
+    local accounts, clients = table.move(run.plan.accounts, 1, plan.users, 1, {}), {}
     for i, name in ipairs(plan.targets) do clients[i] = run.clients[name] end
     self.load = core.new {
-        wallets = wallets, targets = clients, feed = run.feed, kind = plan.kind, stages = plan.stages, pick = plan.pick,
+        wishes = self.owned and self:wishes(run.plan) or nil,
+        wallets = accounts, targets = clients, feed = run.feed, kind = plan.kind, stages = plan.stages, pick = plan.pick,
         seed = run.plan.seed, stream = "load/0", late = plan.late_seconds, recover = plan.recover_seconds,
     }
     local after = math.max(0, (run:slot_start_ms(run.s0) - task.wall_ms()) / 1000)

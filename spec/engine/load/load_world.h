@@ -134,7 +134,7 @@ SHARED int setup(void **state)
     (void)state;
     w = tfl_alloc(sizeof *w);
     w->loop = tfl_loop_new_virtual(0);
-    w->source = (struct tfl_load_source){make_tx, tx_settled, tx_dropped};
+    w->source = (struct tfl_load_source){.make = make_tx, .settled = tx_settled, .dropped = tx_dropped};
     w->wire.post = post;
     struct tfl_feed_params params = {.graph.genesis = {{0xff, 0}}};
     w->feed = tfl_feed_new(w->loop, &params);
