@@ -158,7 +158,8 @@ Dialect: without one everything works but what needs the chain (liveness, safety
 node: name, index, host, ports, :get(path), :post(path, body) → {status, body}, :sleep(d). Ids are texts.
 
 Variants of a kind of tfl's own: tfl.kind("next", {base = "reference", program = "/path/tfl-node", args = {}, config = {}, env = {}});
-base = "logos" has version = "JUN" | "AUG", too.   Examples: scenarios/custom_kind.lua, scenarios/rolling_upgrade.lua
+base = "logos" has version = "JUN" | "AUG" and deployment = {…} (merged into deployment.yaml), too.
+Examples: scenarios/custom_kind.lua, scenarios/rolling_upgrade.lua
 ]],    deployer = [[
 Deployers of your own: where the nodes of a file run, by tfl FILE.lua -d mine.
   tfl.deployer("mine", {

@@ -49,6 +49,7 @@ it("runs a cluster whatever form its nodes' interface has, gives them what they 
             local folder = ("%s/nodes/node-%d/"):format(support.path(form), i)
             local record = support.read(folder .. "record.txt")
             assert.truthy(record:find("arg user.yaml\narg --deployment\narg deployment.yaml\n", 1, true), record)
+            assert.truthy(record:find "arg %-%-check%-config\n.*\narg user.yaml\n") -- checked, then started
             assert.truthy(record:find("env POL_PROOF_DEV_MODE=true\n", 1, true), record)
             local circuits = form ~= "AUG" and support.path "circuits" or ""
             circuits = ("env LOGOS_BLOCKCHAIN_CIRCUITS=%s\nenv LBC_ROOT_DIR=%s\n"):format(circuits, circuits)
@@ -134,6 +135,8 @@ it("refuses what the real node cannot do, before anything starts", function()
             ":wallets(2):transactions_with(function(x) x:rate(8) end)", env = { LOGOS_BLOCKCHAIN_NODE_VERSION = "AUG" } },
         { "transactions_with: in the form AUG every inscription pays a fee", [[:wallets(2):transactions_with(function(x)
             x:rate(1):kind("inscription") end)]], env = { LOGOS_BLOCKCHAIN_NODE_VERSION = "AUG" } },
+        { "link faults: not with the kind logos: its nodes speak QUIC over UDP", ":enable_node_control{links = true}" },
+        { "chaos_with: link faults: not with the kind logos", ':chaos_with(function(c) c:partition("halves"):apply() end)' },
         { "expect_conservation: not with the kind logos: .*cannot be replayed", ":expect_conservation()" },
     }
     for _, case in ipairs(cases) do
@@ -156,4 +159,22 @@ it("says which program or folder is missing, and which variable names it", funct
         assert.equal(2, result.code, result.text)
         assert.truthy(result.out:find(case[1]), result.text)
     end
+end)
+
+it("has each node check its files before it is started: what it refuses is told in its words", function()
+    local file = support.write("spec.lua", [[
+        local kind = tfl.kind("mine", { base = "logos", version = "AUG", program = os.getenv "SPEC_PROGRAM", config = { bogus = 1 },
+            deployment = { cryptarchia = { pow_config = { difficulty = 7 } } } })
+        tfl.scenario("spec"):topology_with(function(t) t:nodes(2):kind(kind):slot_duration "1s" end):build()
+    ]])
+    local result = support.run { file, "--quiet", "--out", support.path "out",
+        env = { SPEC_PROGRAM = support.stand_in(), STAND_IN_VERSION = "AUG" } }
+    assert.equal(2, result.code, result.text)
+    assert.truthy(result.out:find("node%-%d: [^ ]*/stand_in refuses its configuration %(exit code 1%): Error: user.yaml: unknown field "
+        .. "`bogus`"), result.text)
+    local deployment = support.read(support.path "out" .. "/nodes/node-0/deployment.yaml")
+    assert.truthy(deployment:find("body_root:", 1, true))
+    assert.truthy(deployment:find("pow_config:\n    difficulty: 7\n", 1, true), deployment)
+    local record = support.read(support.path "out" .. "/nodes/node-0/record.txt")
+    assert.equal(1, select(2, record:gsub("arg user.yaml", "")), record) -- it was asked once, and never started
 end)

@@ -25,6 +25,9 @@ local function env(name)
     return value ~= "" and value or nil
 end
 
+--- Nodes run in folders of their own.
+local function absolute(path) return path:sub(1, 1) == "/" and path or ("%s/%s"):format(os.getenv "PWD" or ".", path) end
+
 local function is_executable(path)
     local stat = sys.stat(path)
     return stat and stat.type == "file" and stat.executable
@@ -61,9 +64,9 @@ local function program_of(settings)
         errors.usage("kind logos: %s is not an executable file; set LOGOS_BLOCKCHAIN_NODE_BIN to the program %s", named, PROGRAM)
     end
     named = named or bundle.program(PROGRAM)
-    if named then return named end
+    if named then return absolute(named) end
     for folder in (os.getenv "PATH" or ""):gmatch "[^:]+" do
-        if is_executable(folder .. "/" .. PROGRAM) then return folder .. "/" .. PROGRAM end
+        if is_executable(folder .. "/" .. PROGRAM) then return absolute(folder .. "/" .. PROGRAM) end
     end
     errors.usage("kind logos: there is no program %s on PATH; install it, or set LOGOS_BLOCKCHAIN_NODE_BIN to its path", PROGRAM)
 end
@@ -76,7 +79,7 @@ local function circuits()
         errors.usage("kind logos: the circuits are not there: %s is not a folder; install them, or set LOGOS_BLOCKCHAIN_CIRCUITS to "
             .. "where they are", folder)
     end
-    return folder
+    return absolute(folder)
 end
 
 local function environment(version)
