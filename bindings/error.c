@@ -1,6 +1,8 @@
 /* Errors as Lua values, classes, and the engine behind a state. */
 #include "bindings/task.h"
 
+#include <string.h>
+
 static const char ERROR_META[] = "tfl.error";
 
 struct tfl_engine *tfl_engine(lua_State *L)
@@ -22,10 +24,25 @@ void tfl_push_error(lua_State *L, const struct tfl_error *err)
     luaL_setmetatable(L, ERROR_META);
 }
 
+/* "file:line: " of the script's line that is running, nil when none is: a line of tfl's own says nothing to its user. */
+static void push_where(lua_State *L)
+{
+    enum { DEPTH = 30 };
+    lua_Debug at;
+    for (int level = 1; level <= DEPTH && lua_getstack(L, level, &at); level++) {
+        lua_getinfo(L, "Sl", &at);
+        if (at.source[0] == '@' && at.currentline > 0 && !strstr(at.source, "/share/tfl/lua/")) {
+            lua_pushfstring(L, "%s:%d: ", at.short_src, at.currentline);
+            return;
+        }
+    }
+    lua_pushnil(L);
+}
+
 int tfl_raise(lua_State *L, const struct tfl_error *err)
 {
     tfl_push_error(L, err);
-    luaL_where(L, 1);
+    push_where(L);
     lua_setfield(L, -2, "where");
     return lua_error(L);
 }

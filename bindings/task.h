@@ -52,7 +52,7 @@ int tfl_task_await(lua_State *L, struct tfl_op *op, int (*push)(lua_State *L, st
 void tfl_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);
 
 /* Pushes {code=, message=, node=} (node nil when ""); tfl_raise raises it with where = "file:line: " of the
- * Lua code that called. Its metatable gives tostring. */
+ * script's line that is running, if one is. Its metatable gives tostring. */
 void tfl_push_error(lua_State *L, const struct tfl_error *err);
 int tfl_raise(lua_State *L, const struct tfl_error *err);
 
