@@ -168,6 +168,16 @@ describe("an end before time", function()
         end
         assert_junit(support.path "o.xml")
     end)
+
+    it("by Ctrl-C twice: leaves at once, and nothing behind", function()
+        local out = support.path "m"
+        local handle = support.start { "matrix", script 'ctx:sleep "60s"', "--seeds", "1..2", "--jobs", "2", "--out", out }
+        for seed = 1, 2 do wait_window(out, seed) end
+        handle:signal("INT", true)
+        handle:signal("INT", true)
+        assert.equal(130, handle:wait(10).code)
+        support.assert_nothing_left()
+    end)
 end)
 
 describe("a cell", function()
@@ -227,6 +237,7 @@ describe("before anything starts", function()
             { { file, "--seeds", "1..99999999999" }, "99999999999 cells, at most 10000" }, { {}, "no scenario file" },
             { { "--resume", support.path "none" }, "no matrix.json" },
             { { file, "--resume", support.path "none" }, "leave .*cell.lua out" },
+            { { "--resume", support.path "none", "-d", "local" }, "leave %-%-deployer out" },
             { { file, "--out", support.path "full" }, "not of a matrix" }, { { file, "--out", support.path "file/m" }, "folder" },
             { { file, "--junit", "/dev/full" }, "/dev/full" }, { { file, "--markdown", support.path "file/x.md" }, "x.md" },
         } do

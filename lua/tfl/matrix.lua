@@ -31,7 +31,7 @@ function M.options(command, read)
     command:option("-p --param", "parameter and its values, KEY=VALUE,VALUE… (\\, is a comma in a value)"):count "*":convert(read.key_value)
     command:option("-n --nodes", "numbers of nodes, as 1,3,5: -p nodes=1,3,5")
     command:option("-t --time", "durations of the window, as 10s,1m: -p duration=10s,1m")
-    command:option("-d --deployer", "where the nodes run, as local,compose"):default "local"
+    command:option("-d --deployer", "where the nodes run, as local,compose (local)")
     command:option("--seeds", "1..20, or 3,7,9, or both (1)"):convert(axes.seeds)
     command:option("--jobs", "how many runs at once (as the machine's cores and memory allow)"):convert(function(value)
         local n, message = read.whole("--jobs", 1)(value)
@@ -107,7 +107,7 @@ end
 function Matrix:write(path, write)
     local ok, err = pcall(write, path)
     if ok then return end
-    if not self.unwritten then self.board:say("tfl: " .. errors.text(err)) end
+    if not self.unwritten then self.board:say("tfl: " .. tostring(err)) end
     self.unwritten = true
 end
 
@@ -145,9 +145,9 @@ end
 
 --- The arguments of the matrix to go on with, and over them those that may change.
 local function resumed(args, parse)
-    for _, name in ipairs { "files", "param", "nodes", "time", "seeds", "shard", "out" } do
+    for _, name in ipairs { "files", "param", "nodes", "time", "deployer", "seeds", "shard", "out" } do
         local given = args[name]
-        if given and (type(given) ~= "table" or #given > 0 or given.of) then
+        if given and (type(given) ~= "table" or next(given)) then
             errors.usage("--resume takes the whole plan from %s; leave %s out", args.resume,
                 name == "files" and args.files[1] or "--" .. name)
         end
@@ -215,7 +215,10 @@ function M.run(args, argv, cli)
     m.argv = argv
     if args.resume then args, m.argv = resumed(args, cli.parse) end
     local cells, nodes = plan.cells(args, cli.plans_of, function() return not m.stopped end)
-    if not cells then return INTERRUPTED end
+    if not cells then
+        sys.write(2, "tfl: interrupted before anything was started\n")
+        return INTERRUPTED
+    end
     local jobs, reason = plan.jobs(args, #cells, nodes)
     m.cells, m.jobs, m.shard, m.fail_fast = cells, jobs, args.shard, args.fail_fast
     m.dir = folder_of(args, cells)

@@ -77,16 +77,17 @@ end
 local function judge(cell, ended)
     local summary, seconds = cell:summary(), task.now() - cell.t0
     if summary and summary.exit_code == ended.code then return cell:take(summary) end
-    local tail = ended.tail ~= "" and "; its output ends:\n" .. ended.tail or "; it said nothing"
+    local tail = ended.tail == "" and "it said nothing" or "its output ends:\n" .. ended.tail
     if summary then
-        cell:finish("infra", "tfl_died", ("tfl ended with %s, though its summary says %s%s"):format(ended.status, summary.verdict, tail),
+        cell:finish("infra", "tfl_died", ("tfl ended with %s, though its summary says %s; %s"):format(ended.status, summary.verdict, tail),
             seconds)
     elseif ended.code == INTERRUPTED or ended.signal == "SIGINT" then
         cell:finish("interrupted", "interrupted", "it was asked to end before its run began", seconds)
     elseif ended.code == USAGE then
         cell:finish("usage", "refused", ended.tail, seconds)
     else
-        cell:finish("infra", "no_summary", ("tfl ended with %s and without a summary%s"):format(ended.status, tail), seconds)
+        if ended.tail:match "^tfl: [^\n]+$" then tail = ended.tail:sub(6) end
+        cell:finish("infra", "no_summary", ("tfl ended with %s, without a summary: %s"):format(ended.status, tail), seconds)
     end
 end
 

@@ -6,7 +6,7 @@ local text = require "tfl.text"
 local M = {}
 
 --- What is shown one by one; all of it is in matrix.json.
-local SHOWN, SHOWN_MARKDOWN, ROWS_MARKDOWN = 20, 50, 500
+local SHOWN, SHOWN_MARKDOWN, ROWS, TEXT = 20, 50, 200, 400
 
 local function mark_of(cell)
     if cell.state == "done" then return (text.mark(cell.verdict)), cell.verdict end
@@ -95,6 +95,18 @@ local function problems(m)
     return list
 end
 
+--- Rows to be shown, and how many are not: of very many those that hold something else than passes come first.
+local function telling(rows)
+    if #rows <= ROWS then return rows, 0 end
+    local shown, passes = {}, {}
+    for _, row in ipairs(rows) do
+        local sums = results.totals(row.cells)
+        table.insert(sums.pass == #row.cells and passes or shown, row)
+    end
+    table.move(passes, 1, #passes, #shown + 1, shown)
+    return table.move(shown, 1, ROWS, 1, {}), #rows - ROWS
+end
+
 --- "12 cells (shard 2 of 4) · 2 jobs".
 local function size(m)
     local shard = m.shard and (" (shard %d of %d)"):format(m.shard.index, m.shard.of) or ""
@@ -114,12 +126,13 @@ function M.summary(m, colour, columns)
     for _, one in ipairs(results.flaky(m.cells)) do flaky[one.group] = results.flaky_text(one.verdicts) end
     local out = { ("%s  matrix  %s · %.1fs wall · %s · exit %d"):format(text.paint(word, verdict, colour), size(m), m:seconds(),
         M.counts(results.totals(m.cells)), code) }
-    local rows = M.rows(m.cells)
+    local rows, hidden = telling(M.rows(m.cells))
     local names, width = M.names(rows, 60)
     for i, row in ipairs(rows) do
         local note = flaky[row.group] and "  flaky: " .. flaky[row.group] or ""
         out[#out + 1] = ("  %s  %s%s"):format(names[i], M.marks(row, columns - width - 4, colour), note)
     end
+    if hidden > 0 then out[#out + 1] = ("  … %d rows more in matrix.json"):format(hidden) end
     local bad = problems(m)
     for i = 1, math.min(#bad, SHOWN) do
         local cell = bad[i]
@@ -134,9 +147,10 @@ function M.summary(m, colour, columns)
     return table.concat(out, "\n") .. "\n"
 end
 
---- Text in Markdown and in HTML within it: nothing in it means anything there.
+--- Text in Markdown and in HTML within it: nothing in it means anything there. A summary of a CI step may have 1 MiB.
 local function md(value)
-    return (text.plain(value):gsub("\n", " "):gsub('[&<>"\'|`*_~%[%]#!\\@$:]', function(c) return ("&#%d;"):format(c:byte()) end))
+    local line = cut(text.plain(value), TEXT):gsub("\n", " ")
+    return (line:gsub('[&<>"\'|`*_~%[%]#!\\@$:]', function(c) return ("&#%d;"):format(c:byte()) end))
 end
 
 --- Markdown: the verdict, a table of the groups, flaky ones, and what did not pass.
@@ -147,16 +161,15 @@ function M.markdown(m)
     local _, word = text.mark(results.verdict(code))
     local out = { ("### %s: tfl matrix, %s"):format(word, M.counts(totals)), "",
         size(m) .. " · " .. duration.show(m:seconds()), "", "| cells | seeds | pass | other |", "|---|---|---|---|" }
-    local rows = M.rows(m.cells)
-    for i = 1, math.min(#rows, ROWS_MARKDOWN) do
-        local row = rows[i]
+    local rows, hidden = telling(M.rows(m.cells))
+    for _, row in ipairs(rows) do
         local sums = results.totals(row.cells)
         local pass = sums.pass
         sums.pass = 0
         out[#out + 1] = ("| %s | %s | %d of %d | %s |"):format(md(row.group.label), M.marks(row, 40, false), pass, #row.cells,
             M.counts(sums))
     end
-    if #rows > ROWS_MARKDOWN then out[#out + 1] = ("| … %d more | | | |"):format(#rows - ROWS_MARKDOWN) end
+    if hidden > 0 then out[#out + 1] = ("| … %d more | | | |"):format(hidden) end
     local flaky = results.flaky(m.cells)
     if #flaky > 0 then
         table.move({ "", "**Flaky**", "" }, 1, 3, #out + 1, out)
@@ -170,7 +183,7 @@ function M.markdown(m)
     for i = 1, math.min(#bad, SHOWN_MARKDOWN) do
         local cell = bad[i]
         out[#out + 1] = ("- %s **%s** %s: %s<br><code>%s</code>"):format(text.mark(cell.verdict), md(cell:name()), md(cell.code),
-            md(cell.message:sub(1, 600)), md(cell.again))
+            md(cell.message), md(cell.again))
     end
     if #bad > SHOWN_MARKDOWN then out[#out + 1] = ("- … %d more"):format(#bad - SHOWN_MARKDOWN) end
     return table.concat(out, "\n") .. "\n"
