@@ -22,6 +22,7 @@ for name, case in pairs {
     wan = { "propagation", "failed", "-t", "12s" },
     two_chains_bridge = { "script", "failed" },
     snapshot_restore = { "script", "failed" },
+    rolling_upgrade = { "upgrade", "failed", "-t", "20s" },
     crash_recovery = { "tx_inclusion", "tx_lost", "-t", "14s", "-p", "kills=6" },
 } do
     it(name, function()

@@ -41,13 +41,20 @@ local function follow_faults(self, t)
     end
 end
 
+--- When a block was made, as a slot: where blocks have none, that of the time at which it was first told of.
+local function slot_of(self, event, t)
+    local run = self.run
+    if run.plan.slots then return event.slot end
+    return math.max(0, math.floor((t - run.genesis_s) / run.plan.slot_seconds))
+end
+
 function Watch:take(event)
     local t = event.t + self.offset
     follow_faults(self, t)
     if event.type == "block" then
-        self.pure:block(event.id, event.parent, event.slot, event.height)
+        self.pure:block(event.id, event.parent, slot_of(self, event, t), event.height)
     elseif event.type == "adopt" and event.height then
-        if not self.pure.blocks[event.id] then self.pure:block(event.id, nil, event.slot, event.height) end
+        if not self.pure.blocks[event.id] then self.pure:block(event.id, nil, slot_of(self, event, t), event.height) end
         self.pure:adopt(t, event.node, event.id)
     elseif event.type == "lost" then
         self.lost = true

@@ -64,7 +64,7 @@ end
 
 local function shared(command)
     command:argument("files", "scenario file"):args "+"
-    command:option("-d --deployer", "where the nodes run: local (this host; also called host), or a tfl.deployer of the file"):default "local"
+    command:option("-d --deployer", "where the nodes run: local (this host; also: host), or a tfl.deployer of the file"):default "local"
     command:option("-n --nodes", "number of nodes"):convert(whole("-n", 0))
     command:option("-t --time", "duration of the window: 30s, 500ms, 2m"):convert(time)
     command:option("-p --param", "parameter of the scenario, KEY=VALUE"):count "*":convert(key_value)

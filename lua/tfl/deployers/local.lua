@@ -32,7 +32,7 @@ M.class = Local -- of which a deployer of the user's is one (tfl.deployers.custo
 function M.new(options)
     return setmetatable({
         core = core.new { run_id = options.run_id, dir = options.dir }, dir = options.dir, specs = {}, addresses = {},
-        nodes = {}, relays = {}, event = options.event, log_from = {},
+        nodes = {}, relays = {}, inbound = {}, event = options.event, log_from = {},
     }, Local)
 end
 
@@ -59,8 +59,9 @@ end
 ---@return {host: string, port: integer}
 function Local:peer_at(from, index)
     local port, node = own_port(self, index), self.nodes[index + 1]
-    if not self.links or not port then return { host = self:host(node), port = port } end
     local name = node.name
+    if self.inbound[name] then return { host = HOST, port = self.inbound[name] } end
+    if not self.links or not port then return { host = self:host(node), port = port } end
     local key = from .. "/" .. name
     if not self.relays[key] then
         local listen = self.core:reserve(1)[1]
@@ -77,6 +78,19 @@ function Local:host(_) return HOST end
 function Local:genesis_delay_ms(n) return M.genesis_delay_ms(n) end
 function Local:capabilities() return M.capabilities end
 
+--- Nodes that have one address for all who dial them get one relay, which finds out who does.
+local function add_inbound(self, nodes)
+    for _, node in ipairs(nodes) do
+        local port = node.kind.relay == "inbound" and own_port(self, node.index)
+        if port then
+            local listen = self.core:reserve(1)[1]
+            self.core:unbind(listen)
+            self.links:inbound { to = node.name, listen = listen, target = port }
+            self.inbound[node.name] = listen
+        end
+    end
+end
+
 --- Reserves the addresses of all nodes.
 function Local:prepare(plan)
     self.plan = plan
@@ -84,7 +98,10 @@ function Local:prepare(plan)
     self.kinds = node_specs.new {
         plan = plan, nodes = function() return self.nodes end, site = function(node) return site(self, node) end,
         reach = function(from, index) return self:peer_at(from, index) end,
-        advertised = function(node) return { host = self:host(node), port = own_port(self, node.index) } end,
+        advertised = function(node)
+            local relay = self.inbound[node.name]
+            return { host = relay and HOST or self:host(node), port = relay or own_port(self, node.index) }
+        end,
     }
     self:add_nodes(plan.nodes)
 end
@@ -103,6 +120,7 @@ function Local:add_nodes(nodes)
         self.addresses[node.index] = own
     end
     table.move(nodes, 1, #nodes, #self.nodes + 1, self.nodes)
+    if self.links then add_inbound(self, nodes) end
 end
 
 --- The genesis that the nodes are given, when their kind makes one of its own.
@@ -123,6 +141,7 @@ function Local:is_at(index, address)
     local port, node = math.tointeger(tonumber(address:match "/tcp/(%d+)")), self.nodes[index + 1]
     local host, name = self:host(node), node.name
     local found = port == own_port(self, index) and (host == HOST or address:find("/" .. host .. "/", 1, true) ~= nil)
+        or port == self.inbound[name]
     for key, relay in pairs(self.relays) do found = found or relay == port and key:match "/(.*)$" == name end
     return port ~= nil and found
 end
@@ -158,6 +177,7 @@ function Local:start(node, options)
     if spec.check then check(self, node, spec) end
     self.specs[node.name], self.log_from[node.name] = spec, (sys.stat(spec.log) or { size = 0 }).size
     self:launch(node, spec)
+    if self.links then self.links:process(node.name, self.core:pid(node.name)) end
 end
 
 function Local:launch(node) self.core:start(node.name) end
