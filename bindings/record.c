@@ -3,6 +3,7 @@
 
 #include "bindings/fields.h"
 #include "bindings/task.h"
+#include "record/event_line.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -213,13 +214,38 @@ static int l_prune(lua_State *L)
     return 0;
 }
 
+static void push_text(lua_State *L, const struct tfl_event_text *t)
+{
+    lua_pushlstring(L, t->data, t->len);
+}
+
+/* record.read_line(line) → type, t, node, slot, height, id, parent ("" when it is no block), transactions; nil for any line that is not
+ * about a node's block in the form the record writes: that one is for json.decode. */
+static int l_read_line(lua_State *L)
+{
+    size_t n;
+    struct tfl_event_line e;
+    const char *line = luaL_checklstring(L, 1, &n);
+    if (!tfl_event_line_read(line, n, &e))
+        return 0;
+    push_text(L, &e.type);
+    lua_pushnumber(L, e.t);
+    push_text(L, &e.node);
+    lua_pushinteger(L, e.slot);
+    lua_pushinteger(L, e.height);
+    push_text(L, &e.id);
+    push_text(L, &e.parent);
+    lua_pushinteger(L, e.transactions);
+    return 8;
+}
+
 int tfl_open_record(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"event", l_event}, {"flush", l_flush}, {"write", l_write},
         {"dir", l_dir}, {"run_id", l_run_id}, {"set_genesis", l_set_genesis}, {"error", l_error},
         {"strip", l_strip}, {"close", l_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
-        {"open", l_open}, {"matrix", l_matrix}, {"prune", l_prune}, {NULL, NULL}};
+        {"open", l_open}, {"matrix", l_matrix}, {"prune", l_prune}, {"read_line", l_read_line}, {NULL, NULL}};
     tfl_class(L, RECORD, methods, l_close);
     luaL_newlib(L, functions);
     return 1;

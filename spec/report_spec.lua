@@ -283,5 +283,8 @@ describe("--report", function()
         local two = support.run { file, "--report", support.path "x.html" }
         assert.equal(2, two.code, two.text)
         assert.truthy(two.err:find("--report takes a file for one run; these are 2", 1, true), two.text)
+        local nowhere = support.run { "scenarios/liveness.lua", "--report", support.path "nowhere/x.html" }
+        assert.equal(3, nowhere.code, nowhere.text) -- before the run
+        assert.is_nil(support.run_folder())
     end)
 end)

@@ -2,6 +2,7 @@
 --- lines may be broken, types unknown: all of that is counted and told.
 local html = require "tfl.report.html"
 local json = require "tfl.core.json"
+local record = require "tfl.core.record"
 local shape = require "tfl.report.shape"
 local wait = require "tfl.core.wait"
 
@@ -166,20 +167,14 @@ local function new_model()
     }
 end
 
---- Nine in ten lines are one of these two. As the record writes them, they need no decoder: half the time of a long run's report.
-local adopted = '^{"t":([%d.]+),"type":"adopt","node":"([%w._-]+)","slot":%d+,"height":(%d+),"id":"(%x+)"}$'
-local final = '^{"t":([%d.]+),"type":"final","node":"([%w._-]+)","slot":%d+,"height":(%d+),"id":"%x+","count":%d+}$'
+--- Most lines are about a node's block; as the record writes them, they need no decoder.
 local usual = {}
 
 local function take_usual(m, line)
-    local handler, t, node, height, id = on.adopt, line:match(adopted)
-    if not t then
-        handler, t, node, height = on.final, line:match(final)
-    end
-    t, height = tonumber(t), math.tointeger(tonumber(height))
-    if not t or not height then return false end
-    usual.node, usual.height, usual.id = node, height, id
-    handler(m, usual, t)
+    local kind, t, node, slot, height, id, parent, transactions = record.read_line(line)
+    if not kind then return false end
+    usual.node, usual.slot, usual.height, usual.id, usual.parent, usual.transactions = node, slot, height, id, parent, transactions
+    on[kind](m, usual, t)
     if t > m.last_t then m.last_t = t end
     return true
 end

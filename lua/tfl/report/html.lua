@@ -55,6 +55,16 @@ function M.json(value)
     return (json.encode(value):gsub("[<>&]", { ["<"] = "\\u003c", [">"] = "\\u003e", ["&"] = "\\u0026" }))
 end
 
+--- A table with names as JSON for a script element, in the order of its names: one folder, one page.
+---@param data table<string, any>
+---@return string
+function M.data(data)
+    local parts = {}
+    for name, value in pairs(data) do parts[#parts + 1] = M.json(name) .. ":" .. M.json(value) end
+    table.sort(parts)
+    return "{" .. table.concat(parts, ",\n") .. "}"
+end
+
 --- `<name a="…">content</name>`; attributes in order of their names, `true` is one without a value. Content is HTML.
 ---@param name string
 ---@param attributes table|nil

@@ -117,22 +117,15 @@ function M.load(run, t1)
     local width = (p.right - p.left) / spans
     for b = 1, spans do
         local left = p.left + (b - 1) * width
-        local function bar(name, inset)
-            local n = counts[name][b]
-            if n == 0 then return end
-            local y = p:y(n / span)
+        for _, name in ipairs { "sent", "planned", "included" } do
+            local n, y = counts[name][b], p:y(counts[name][b] / span)
+            local shape = name == "sent" and ("M%.1f %.1fh%.1fV%dh%.1fz"):format(left + 0.4, y, width - 0.8, p.bottom, 0.8 - width)
+                or ("M%.1f %.1fh%.1f"):format(left, y, width)
             marks[name] = marks[name] + n
-            p:add('<rect class="bar b-%s" data-mark="%s" data-n="%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>%s</title></rect>',
-                name, name, n, left + inset, y, width - 2 * inset, p.bottom - y,
-                html.text(("%.1f s: %d %s (%.1f/s)"):format((b - 0.5) * span, n, name, n / span)))
-        end
-        bar("planned", 0.4)
-        bar("sent", width * 0.24)
-        if counts.included[b] > 0 then
-            marks.included = marks.included + counts.included[b]
-            p:add('<path class="b-included" data-mark="included" data-n="%d" d="M%.1f %.1fh%.1f"><title>%s</title></path>',
-                counts.included[b], left, p:y(counts.included[b] / span), width,
-                html.text(("%.1f s: %d on the chain (%.1f/s)"):format((b - 0.5) * span, counts.included[b], counts.included[b] / span)))
+            if n > 0 then
+                p:add('<path class="b-%s" data-mark="%s" data-n="%d" d="%s"><title>%s</title></path>', name, name, n, shape,
+                    html.text(("%.1f s: %d %s (%.1f/s)"):format((b - 0.5) * span, n, name, n / span)))
+            end
         end
     end
     local tx, rows = s.transactions, {}

@@ -35,27 +35,32 @@ local function asset(name)
     return assert(sys.read_file(prefix .. "/share/tfl/assets/report/" .. name))
 end
 
-local function charts(run, names, index)
-    local t1 = math.max(run.events.last_t, run.summary.wall_seconds or 0)
-    local out, data = {}, nil
-    if run.events.blocks.n > 0 then
-        out[#out + 1] = heights.heights(run, names, t1)
-        if #run.events.transactions.intended > 0 then
-            out[#out + 1] = load.latency(run, t1)
-            out[#out + 1] = load.load(run, t1)
-        end
-        local figure
-        figure, data = tree.figure(run, chain.of(run), index)
-        out[#out + 1] = figure
-        out[#out + 1] = heights.reorgs(run, index, t1)
-        if #run.events.propagation > 0 then out[#out + 1] = propagation.figure(run, names, index) end
-    end
-    if (run.summary.transactions.planned or 0) > 0 and #run.events.transactions.intended == 0 then
+--- What the record does not have, and the summary says was there.
+local function tell_missing(run)
+    local s, e = run.summary, run.events
+    if (s.transactions.planned or 0) > 0 and #e.transactions.intended == 0 then
         run.notes[#run.notes + 1] = "events.jsonl has no times of single transactions, so there are no charts of the load."
     end
-    if (run.summary.propagation_ms.samples or 0) > 0 and #run.events.propagation == 0 then
+    if (s.propagation_ms.samples or 0) > 0 and #e.propagation == 0 then
         run.notes[#run.notes + 1] = "events.jsonl has no propagation by pairs of nodes, so there is no map of it."
     end
+end
+
+--- The charts that there is something for, and the data of the block tree.
+local function charts(run, names, index)
+    local e, out, data = run.events, {}, nil
+    local t1 = math.max(e.last_t, run.summary.wall_seconds or 0)
+    if next(e.tips) then out[#out + 1] = heights.heights(run, names, t1) end
+    if #e.transactions.intended > 0 then
+        out[#out + 1] = load.latency(run, t1)
+        out[#out + 1] = load.load(run, t1)
+    end
+    if e.blocks.n > 0 then
+        out[#out + 1], data = tree.figure(run, chain.of(run), index)
+        out[#out + 1] = heights.reorgs(run, index, t1)
+    end
+    if #e.propagation > 0 and run.summary.propagation_ms.samples ~= 0 then out[#out + 1] = propagation.figure(run, names, index) end
+    tell_missing(run)
     return table.concat(out), data
 end
 
@@ -88,7 +93,7 @@ function M.of(dir)
         sections.header(run), "<main id=\"main\">\n", sections.figures(run), sections.problems(run), sections.expectations(run),
         drawn ~= "" and "<section id=\"charts\" aria-label=\"Charts\"><h2>What happened</h2>" .. drawn .. "</section>\n" or "",
         sections.faults(run), sections.nodes(run), sections.logs(run), sections.again(run), sections.notes(run), "</main>\n",
-        data and "<script type=\"application/json\" id=\"tree-data\">" .. html.json(data) .. "</script>\n" or "",
+        data and "<script type=\"application/json\" id=\"tree-data\">" .. html.data(data) .. "</script>\n" or "",
         "<script>\n", asset "report.js", "</script>\n</body>\n</html>\n",
     }
 end

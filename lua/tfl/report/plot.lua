@@ -47,6 +47,7 @@ end
 function Plot:add(fmt, ...) self.parts[#self.parts + 1] = fmt:format(...) end
 
 local function clock(t, step)
+    if step >= 3600 then return ("%g h"):format(t / 3600) end
     if step >= 60 then return ("%g min"):format(t / 60) end
     return ("%g s"):format(t)
 end
@@ -54,6 +55,7 @@ end
 function Plot:axes()
     local step = M.step(self.t1, 10)
     if self.t1 > 300 then step = math.max(60, 60 * M.step(self.t1 / 60, 10)) end
+    if self.t1 > 10800 then step = math.max(3600, 3600 * M.step(self.t1 / 3600, 10)) end
     local t = 0
     while t <= self.t1 do
         self:add('<text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>', self:x(t), self.bottom + 17, clock(t, step))

@@ -43,9 +43,9 @@ local function shade_of(ms, low, high)
 end
 
 local function legend(low, high)
-    local out = { "<p class=\"legend\">", html.ms(low), " " }
+    local out = { "<p class=\"legend\">", html.ms(low) }
     for shade = 0, SHADES - 1 do out[#out + 1] = ('<i class="swatch h%d"></i>'):format(shade) end
-    out[#out + 1] = " " .. html.ms(high) .. " <span>(median)</span></p>"
+    out[#out + 1] = "<span>" .. html.ms(high) .. " (median)</span></p>"
     return table.concat(out)
 end
 

@@ -36,7 +36,7 @@ function M.header(run)
         fact(s.run_seconds and duration.show(s.run_seconds) .. " of " .. window or window .. " window")
     end
     fact(s.seed and "seed " .. s.seed)
-    fact(s.wall_seconds and ("%.1f s wall"):format(s.wall_seconds))
+    fact(s.wall_seconds and duration.show(s.wall_seconds) .. " wall")
     fact(s.exit_code and "exit " .. s.exit_code)
     fact(s.started_at)
     return table.concat {

@@ -101,10 +101,10 @@ local function data_of(run, chain, index)
     return data
 end
 
-local controls = [[<div class="tree-tools" hidden><button type="button" id="tree-first">⏮ first</button>
-<button type="button" id="tree-back">◀ back</button><label>height <input type="range" id="tree-at" min="1" max="1" value="1"></label>
-<button type="button" id="tree-on">on ▶</button><button type="button" id="tree-last">last ⏭</button>
-<button type="button" id="tree-fork">next branch ⤵</button></div>
+local controls = [[<div class="tree-tools" hidden><button type="button" id="tree-first">« first</button>
+<button type="button" id="tree-back">‹ back</button><label>height <input type="range" id="tree-at" min="1" max="1" value="1"></label>
+<button type="button" id="tree-on">on ›</button><button type="button" id="tree-last">last »</button>
+<button type="button" id="tree-fork">next branch</button></div>
 <div class="scroll" id="tree-box" tabindex="0" role="group" aria-label="Block tree: arrow keys go from block to block"></div>
 <p id="tree-say" class="say" aria-live="polite"></p>
 <noscript><p class="about">Single blocks are drawn by a script, which is off here; overview and table have the rest.</p></noscript>]]
