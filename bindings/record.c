@@ -219,14 +219,16 @@ static void push_text(lua_State *L, const struct tfl_event_text *t)
     lua_pushlstring(L, t->data, t->len);
 }
 
-/* record.read_line(line) → type, t, node, slot, height, id, parent ("" when it is no block), transactions; nil for any line that is not
+/* record.read_line(text, first, last): the bytes first to last of text, a line → type, t, node, slot, height, id, parent ("" when it is no block), transactions; nil for any line that is not
  * about a node's block in the form the record writes: that one is for json.decode. */
 static int l_read_line(lua_State *L)
 {
     size_t n;
     struct tfl_event_line e;
-    const char *line = luaL_checklstring(L, 1, &n);
-    if (!tfl_event_line_read(line, n, &e))
+    const char *text = luaL_checklstring(L, 1, &n);
+    lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
+    luaL_argcheck(L, first >= 1 && last >= first - 1 && (uint64_t)last <= n, 3, "a part of the text");
+    if (!tfl_event_line_read(text + first - 1, (size_t)(last - first + 1), &e))
         return 0;
     push_text(L, &e.type);
     lua_pushnumber(L, e.t);

@@ -129,6 +129,7 @@ describe("a report", function()
             end
         end
         table.insert(lines, 1, usual[2])
+        table.insert(lines, usual[4])
         local _, path = report(folder { ["events.jsonl"] = events(lines) })
         local said, page = browser.with(path, [[
             const box = document.getElementById("tree-box"), text = () => document.getElementById("tree-say").textContent;
@@ -224,7 +225,7 @@ describe("a folder that is old or broken", function()
         { "whose last event is cut off", { ["events.jsonl"] = cut }, "The last line of events.jsonl is cut off", 'data-chart="heights"' },
         { "with lines that are no JSON", { ["events.jsonl"] = events { "nonsense", "[1,", usual[2], usual[3], usual[4] } },
             "2 lines of events.jsonl cannot be read", 'data-chart="heights"' },
-        { "with events of an unknown type", { ["events.jsonl"] = events { usual[2], { t = 1, type = "teleport" } } }, "teleport (1)",
+        { "with events of an unknown type", { ["events.jsonl"] = events { usual[2], usual[4], { t = 1, type = "teleport" } } }, "teleport (1)",
             'data-chart="heights"' },
         { "of another version", { ["events.jsonl"] = events(usual, '{"version":9}') }, "version 9", "final_conflict" },
         { "with a summary of another version", { ["summary.json"] = summary { version = 9 } }, "summary.json is of version 9",

@@ -26,7 +26,7 @@ local function ancestors(blocks, i)
     local set = {}
     while i and not set[i] do
         set[i] = true
-        i = blocks.parent[i] and blocks.index[blocks.parent[i]]
+        i = blocks.up[i]
     end
     return set
 end
@@ -45,7 +45,7 @@ end
 function M.of(run)
     local blocks = run.events.blocks
     local s0, s1 = table.unpack(run.events.window or { 0, math.huge })
-    local root = blocks.n > 0 and not blocks.parent[1] and 1 or nil
+    local root = blocks.n > 0 and not blocks.up[1] and not blocks.orphans[1] and 1 or nil
     local chain = { main = ancestors(blocks, tip_of(run)), depth = {}, n = {
         observed = 0, canonical = 0, forks = 0, fork_blocks = 0, loose = 0,
     } }
@@ -54,7 +54,7 @@ function M.of(run)
     function chain.window(i) return i ~= root and blocks.slot[i] >= s0 and blocks.slot[i] < s1 end
     M.sort(chain, blocks)
     for _, i in ipairs(chain.order) do
-        local up = blocks.parent[i] and blocks.index[blocks.parent[i]]
+        local up = blocks.up[i]
         chain.depth[i] = chain.main[i] and 0 or (up and chain.depth[up] or 0) + 1
         if chain.window(i) then
             local n, linked = chain.n, blocks.height[i]
@@ -70,41 +70,47 @@ function M.of(run)
     return chain
 end
 
---- chain.order, and chain.row: which of the heights that are there each block has. A block that was never connected stands beside the
---- block of the chain that has its slot or the next lower one.
-function M.sort(chain, blocks)
-    local at, heights = {}, {}
-    local function add(i, height)
-        if not at[height] then
-            at[height] = {}
-            heights[#heights + 1] = height
-        end
-        table.insert(at[height], i)
-    end
-    local loose, main = {}, {}
+--- Blocks that were never connected get the height of the block of the chain that has their slot or the next lower one.
+local function heights_of(chain, blocks)
+    local loose, main, height = {}, {}, {}
     for i = 1, blocks.n do
-        if blocks.height[i] then add(i, blocks.height[i]) else loose[#loose + 1] = i end
-        if chain.main[i] and blocks.height[i] then main[#main + 1] = i end
+        height[i] = blocks.height[i]
+        if not height[i] then loose[#loose + 1] = i elseif chain.main[i] then main[#main + 1] = i end
     end
-    table.sort(main, function(a, b) return blocks.height[a] < blocks.height[b] end)
+    if #loose > 0 then table.sort(main, function(a, b) return height[a] < height[b] end) end
     for _, i in ipairs(loose) do
         local low, high = 1, #main
         while low < high do
             local mid = (low + high + 1) // 2
             if blocks.slot[main[mid]] <= blocks.slot[i] then low = mid else high = mid - 1 end
         end
-        add(i, main[low] and blocks.height[main[low]] or 0)
+        height[i] = main[low] and height[main[low]] or 0
+    end
+    return height
+end
+
+--- Makes chain.heights (those that are there, ascending), chain.order (all blocks by height, of each the chain's first) and chain.row
+--- (which of the heights a block has).
+function M.sort(chain, blocks)
+    local height, heights, on, first, after = heights_of(chain, blocks), {}, {}, {}, {}
+    for i = blocks.n, 1, -1 do
+        local h = height[i]
+        if not first[h] and not on[h] then heights[#heights + 1] = h end
+        if chain.main[i] and not on[h] then on[h] = i else first[h], after[i] = i, first[h] or false end
     end
     table.sort(heights)
     chain.order, chain.row, chain.heights = {}, {}, heights
-    for row, height in ipairs(heights) do
-        for pass = 1, 2 do
-            for _, i in ipairs(at[height]) do
-                if (pass == 1) == (chain.main[i] == true) then
-                    chain.order[#chain.order + 1] = i
-                    chain.row[i] = row
-                end
-            end
+    local order, row, n = chain.order, chain.row, 0
+    local function add(i, at)
+        n = n + 1
+        order[n], row[i] = i, at
+    end
+    for at, h in ipairs(heights) do
+        if on[h] then add(on[h], at) end
+        local i = first[h]
+        while i do
+            add(i, at)
+            i = after[i]
         end
     end
 end

@@ -37,11 +37,12 @@ end
 local on = {}
 
 function on.block(m, e, t)
-    local id, b = text(e.id), m.blocks
+    local id, b, parent = text(e.id), m.blocks, text(e.parent)
     if not id or b.index[id] then return end
     local i = b.n + 1
     b.n, b.index[id] = i, i
-    b.id[i], b.parent[i], b.t[i] = id, text(e.parent) or false, t
+    b.id[i], b.up[i], b.t[i] = id, b.index[parent or false] or false, t
+    if parent and not b.up[i] then b.orphans[i] = parent end
     b.slot[i], b.height[i] = integer(e.slot) or 0, integer(e.height) or false
     b.node[i], b.transactions[i] = text(e.node) or false, integer(e.transactions) or 0
 end
@@ -162,7 +163,7 @@ local function new_model()
         head = {}, last_t = 0, final_height = 0, tips = {}, tip = {}, libs = {}, conflicts = {}, gaps = {}, lines = {}, phases = {},
         problems = {}, exits = {}, faults = {}, fault_by_id = {}, skipped = {}, propagation = {}, reorgs = { t = {}, depth = {},
         node = {}, height = {} }, transactions = { intended = {}, sent = {}, accepted = {}, included = {}, final = {} },
-        blocks = { n = 0, index = {}, id = {}, parent = {}, slot = {}, height = {}, node = {}, transactions = {}, t = {} },
+        blocks = { n = 0, index = {}, id = {}, up = {}, orphans = {}, slot = {}, height = {}, node = {}, transactions = {}, t = {} },
         broken = 0, unknown = {}, n_lines = 0,
     }
 end
@@ -170,8 +171,8 @@ end
 --- Most lines are about a node's block; as the record writes them, they need no decoder.
 local usual = {}
 
-local function take_usual(m, line)
-    local kind, t, node, slot, height, id, parent, transactions = record.read_line(line)
+local function take_usual(m, chunk, first, last)
+    local kind, t, node, slot, height, id, parent, transactions = record.read_line(chunk, first, last)
     if not kind then return false end
     usual.node, usual.slot, usual.height, usual.id, usual.parent, usual.transactions = node, slot, height, id, parent, transactions
     on[kind](m, usual, t)
@@ -179,9 +180,10 @@ local function take_usual(m, line)
     return true
 end
 
---- One line. Gives false when it cannot be read.
-local function take(m, line)
-    if take_usual(m, line) then return true end
+--- One line, the bytes first to last of chunk. Gives false when it cannot be read.
+local function take(m, chunk, first, last)
+    if take_usual(m, chunk, first, last) then return true end
+    local line = chunk:sub(first, last)
     local e = json.decode(line) or json.decode(html.utf8(line)) -- an event may hold the bytes of a node's log
     if type(e) ~= "table" then return false end
     local kind = e.type
@@ -202,7 +204,7 @@ local function take(m, line)
     return true
 end
 
---- Calls fn(line) for each line; gives whether the last one had no end. A line that is too long for an event is fn(nil).
+--- Calls fn(text, first, last) for each line; gives whether the last one had no end. A line that is too long for an event is fn(nil).
 local function each_line(file, fn)
     local rest, skipping = "", false
     while true do
@@ -212,13 +214,20 @@ local function each_line(file, fn)
         while true do
             local nl = chunk:find("\n", from, true)
             if not nl then break end
-            if skipping then fn(nil) else fn(rest .. chunk:sub(from, nl - 1)) end
+            if skipping then
+                fn(nil)
+            elseif rest == "" then
+                fn(chunk, from, nl - 1)
+            else
+                local line = rest .. chunk:sub(from, nl - 1)
+                fn(line, 1, #line)
+            end
             rest, skipping, from = "", false, nl + 1
         end
         if not skipping then rest = rest .. chunk:sub(from) end
         if #rest > LONGEST_LINE then rest, skipping = "", true end
     end
-    if rest ~= "" then fn(rest) end
+    if rest ~= "" then fn(rest, 1, #rest) end
     return rest ~= ""
 end
 
@@ -250,14 +259,15 @@ function M.read(path, notes, version)
         notes[#notes + 1] = "events.jsonl cannot be read, so there are no charts: " .. tostring(why):gsub("^.*: ", "") .. "."
         return m
     end
-    local ok, cut = pcall(each_line, file, function(line)
+    local ok, cut = pcall(each_line, file, function(chunk, first, last)
         m.n_lines = m.n_lines + 1
-        m.last_bad = not line or not take(m, line)
+        m.last_bad = not chunk or not take(m, chunk, first, last)
         if m.last_bad then m.broken = m.broken + 1 end
         if m.version ~= nil and m.version ~= version then error(m) end
         if m.n_lines % SLICE == 0 then wait.sleep(0) end
     end)
     file:close()
+    for i, parent in pairs(m.blocks.orphans) do m.blocks.up[i] = m.blocks.index[parent] or false end
     if not ok and cut ~= m then error(cut, 0) end
     if not ok then
         notes[#notes + 1] = ("events.jsonl is of version %s; this tfl reads version %d, so there are no charts."):format(

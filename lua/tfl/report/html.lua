@@ -30,7 +30,9 @@ end
 ---@param s any
 ---@return string
 function M.clean(s)
-    s = M.utf8(tostring(s))
+    s = tostring(s)
+    if s:find "^[%w._ -]*$" then return s end -- nearly always
+    s = M.utf8(s)
     s = s:gsub("[%z\1-\8\11-\31\127]", function(c) return utf8.char(c == "\127" and 0x2421 or 0x2400 + c:byte()) end)
     s = s:gsub("\xC2[\x80-\x9F]", BAD):gsub("\xE2\x80[\xA8-\xAE]", BAD):gsub("\xE2\x81[\xA6-\xA9]", BAD)
     return s

@@ -51,7 +51,7 @@ local function deepest_of(run, chain)
     local blocks, root_of, branches = run.events.blocks, {}, {}
     for _, i in ipairs(chain.order) do
         if not chain.main[i] and blocks.height[i] then
-            local up = blocks.parent[i] and blocks.index[blocks.parent[i]]
+            local up = blocks.up[i]
             local branch = up and root_of[up]
             if not branch then
                 branch = { at = up and blocks.height[up], first = i, n = 0, depth = 0 }
@@ -87,7 +87,7 @@ local function data_of(run, chain, index)
     local row, slot = 0, 0
     for k, i in ipairs(chain.order) do
         place[i] = k
-        local parent = blocks.parent[i] and place[blocks.index[blocks.parent[i]] or 0]
+        local parent = place[blocks.up[i]]
         data.row[k], row = chain.row[i] - row, chain.row[i]
         data.up[k] = parent and k - parent or 0
         data.slot[k], slot = blocks.slot[i] - slot, blocks.slot[i]
@@ -96,7 +96,7 @@ local function data_of(run, chain, index)
         local final = chain.main[i] and blocks.height[i] and blocks.height[i] <= run.events.final_height
         data.flag[k] = (chain.main[i] and MAIN or 0) + (chain.canonical[i] and CANONICAL or 0) + (final and FINAL or 0)
             + (chain.window(i) and WINDOW or 0) + (blocks.height[i] and 0 or LOOSE)
-        data.id[k] = blocks.id[i]:match "^%x+" and blocks.id[i]:match("^%x+"):sub(1, 8) or html.clean(blocks.id[i]:sub(1, 8))
+        data.id[k] = html.clean(blocks.id[i]:sub(1, 8))
     end
     return data
 end
