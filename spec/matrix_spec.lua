@@ -217,6 +217,7 @@ describe("shards", function()
             assert.equal(0, result.code, result.text)
             for _, cell in ipairs(result.summary.cells) do seen[#seen + 1] = cell.seed end
             assert.same({ index = index, of = 4 }, result.summary.shard)
+            assert.equal(index == 4, result.out:find "nothing to run" ~= nil)
         end
         assert.same({ 1, 2, 3 }, seen)
     end)

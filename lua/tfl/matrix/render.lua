@@ -74,6 +74,7 @@ function M.counts(totals)
         if totals[word] > 0 then parts[#parts + 1] = ("%d %s"):format(totals[word], word) end
     end
     if totals.not_run > 0 then parts[#parts + 1] = totals.not_run .. " not run" end
+    if totals.cells == 0 then parts[1] = "nothing to run" end
     return table.concat(parts, " · ")
 end
 
