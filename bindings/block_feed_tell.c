@@ -41,10 +41,11 @@ static uint64_t slot_of(lua_State *L, struct tfl_feed *feed, const struct tfl_bl
     if (tfl_hash_is_zero(&head->parent))
         return 0;
     const struct tfl_gblock *parent = tfl_graph_find(tfl_feed_graph(feed), &head->parent);
-    if (!parent || parent->state != TFL_GBLOCK_LINKED)
-        luaL_error(L, "bad argument: parent: the feed does not know it; tell of blocks in their order, "
-                      "ancestors first");
-    return parent->slot + 1;
+    if (parent && parent->state == TFL_GBLOCK_LINKED)
+        return parent->slot + 1;
+    return (uint64_t)luaL_error(L,
+        "bad argument: parent: the feed does not know it; tell of blocks in their order, "
+        "ancestors first");
 }
 
 /* feed:tell(name, {id =, parent = nil for the first block, slot = nil, transactions = {hash…}, live = true}): the node has this

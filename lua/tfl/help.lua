@@ -176,7 +176,7 @@ All but start may be left out; they run in tasks, may wait (tfl.exec), and those
   alive(node)          → is it there? Asked five times a second; false when nobody stopped it: it has exited
   pause(node) resume(node)     logs(node) → text (else the file node.spec.log)     cleanup()   after all nodes are gone
   capabilities = {link = "why not", pause = false}   of stop, kill, restart, pause, resume, link, start_node, snapshot; all there, but
-                       link with a site or reach, and pause with a stop of your own. What a scenario needs and is not there, tfl check refuses
+                       link with a site or reach, and pause with a stop of your own. What a scenario needs and is not there is refused
   hop = "10ms"         the worst way of a block over one link, for the bounds
 node: name, index, kind, host, ports, dir, spec {argv, env, cwd, log, stop_signal}, handle.
 Nothing is left behind: processes are found by TFL_RUN_ID in their environment; for all else say BEFORE you make it how it is undone:
