@@ -212,14 +212,14 @@ end)
 describe("shards", function()
     it("have the cells of the whole between them", function()
         local file, seen = flaky(), {}
-        for index = 1, 4 do
-            local result = support.run { "matrix", file, "--seeds", "1..3", "--shard", index .. "/4", "--json" }
+        for index = 1, 3 do
+            local result = support.run { "matrix", file, "--seeds", "1..2", "--shard", index .. "/3", "--json" }
             assert.equal(0, result.code, result.text)
             for _, cell in ipairs(result.summary.cells) do seen[#seen + 1] = cell.seed end
-            assert.same({ index = index, of = 4 }, result.summary.shard)
-            assert.equal(index == 4, result.out:find "nothing to run" ~= nil)
+            assert.same({ index = index, of = 3 }, result.summary.shard)
+            assert.equal(index == 3, result.out:find "nothing to run" ~= nil)
         end
-        assert.same({ 1, 2, 3 }, seen)
+        assert.same({ 1, 2 }, seen)
     end)
 end)
 
