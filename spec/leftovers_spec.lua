@@ -145,8 +145,9 @@ end)
 
 describe("tfl clean", function()
     it("finds nothing after runs that cleaned up", function()
-        assert.equal(0, nodes.run(nodes.scenario(":topology_with(function(t) t:nodes(1):slot_duration '50ms' end)"
-            .. ":with_run_duration(tfl.slots(60)):expect_consensus_liveness()")).code)
+        local ran = nodes.run(nodes.scenario(":topology_with(function(t) t:nodes(1):slot_duration '50ms' end)"
+            .. ":with_run_duration(tfl.slots(60)):expect_consensus_liveness()"))
+        assert.equal(0, ran.code, ran.text)
         local result = support.run { "clean" }
         assert.equal(0, result.code, result.text)
         assert.truthy(result.out:find "nothing to clean", result.text)

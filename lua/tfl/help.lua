@@ -173,7 +173,7 @@ All but start may be left out; they run in tasks, may wait (tfl.exec), and those
   reach(from, to)      → {host =, port =}: what one node dials to find another, when that is not the host and port of its site
   start(node)          files are written; the program is to get all of node.spec.env
   stop(node, how)      how = "graceful" (node.spec.stop_signal) | "kill" | a signal's name; tfl waits for the end, then kills
-  alive(node)          → is it there? Asked five times a second; false when nobody stopped it: it has exited
+  alive(node)          → is it there? Asked five times a second, of nodes not spawned; false when nobody stopped it: it has exited
   pause(node) resume(node)     logs(node) → text (else the file node.spec.log)     cleanup()   after all nodes are gone
   capabilities = {link = "why not", pause = false}   of stop, kill, restart, pause, resume, link, start_node, snapshot; all there, but
                        link with a site or reach, and pause with a stop of your own. What a scenario needs and is not there is refused

@@ -196,7 +196,9 @@ function w:start(ctx) tfl.try(function() ctx:node(0):pause() end) ctx:sleep "5s"
     it("which give what nobody expects are told so", function()
         for give, pattern in pairs {
             ["return 7"] = "start%(node%-0%): {pid = number}, a table of your own, or nothing was expected, got 7",
-            ["return {pid = 'x'}"] = 'got "x"', [""] = "it gave no {pid = …} and did not node:spawn, so the deployer needs alive",
+            ["return node:spawn{'true', cwd = '/'}"] = 'spawn: there is no option "cwd"', ["node:undo{'true', timout = 3}"] =
+                'undo: there is no option "timout"; did you mean "timeout"?', ["node:undo{}"] = "undo: a command was expected",
+            ["return node:spawn{{}}"] = "spawn: word 1 is a table", ["return {pid = 'x'}"] = 'got "x"', [""] = "it gave no {pid = …} and did not node:spawn, so the deployer needs alive",
         } do
             local result = run(file(("tfl.deployer('mine', {start = function(node) %s end})"):format(give)))
             assert.equal(2, result.code, result.text)

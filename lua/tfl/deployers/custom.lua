@@ -82,18 +82,27 @@ function Custom:mistake(name, node, fmt, ...)
     error(err, 0)
 end
 
+--- The words of a command as a script writes it: {program, argument…, option = …}.
+local function words_of(what, argv, option)
+    local words, named = {}, {}
+    for key, value in pairs(type(argv) == "table" and argv or {}) do
+        if math.type(key) ~= "integer" then named[key] = value end
+    end
+    errors.options(what, type(argv) == "table" and named or argv, option)
+    for i, word in ipairs(argv or {}) do
+        if type(word) ~= "string" and type(word) ~= "number" then usage("%s: word %d is %s", what, i, show(word)) end
+        words[i] = tostring(word)
+    end
+    if #words == 0 then usage('%s: a command was expected: {"program", "argument"}', what) end
+    return words
+end
+
 --- A command that undoes what is about to be made, into the ledger; the same one stands there once.
 ---@param self table
 ---@param argv table {program, argument…, timeout = seconds}
 ---@return {done: fun()} to call when the thing is gone already
 local function undo(self, argv)
-    local words = {}
-    errors.options("undo", type(argv) == "table" and { timeout = argv.timeout } or argv, "timeout")
-    for i, word in ipairs(argv or {}) do
-        if type(word) ~= "string" and type(word) ~= "number" then usage("undo: word %d is %s", i, show(word)) end
-        words[i] = tostring(word)
-    end
-    if #words == 0 then usage 'undo: a command was expected: node:undo{"ip", "netns", "del", name}' end
+    local words = words_of("undo", argv, "timeout")
     local within = math.ceil(duration.to_seconds(argv.timeout or UNDO_SECONDS, nil, "undo, timeout"))
     if within < 1 or within > UNDO_MOST then usage("undo: timeout = %s: up to %ds were expected", show(argv.timeout), UNDO_MOST) end
     local cwd, key = sys.cwd(), table.concat(words, "\0")
@@ -135,12 +144,11 @@ local function node_for(self, node)
         --- Runs a program (its own) as a process of this host, as local nodes are: supervised, its output in its log.
         spawn = function(_, argv)
             if not own.starting then usage("spawn: it belongs into start(node), once") end
-            local spec = setmetatable({ argv = argv or own.spec.argv }, { __index = own.spec })
             local env = {}
             for name, value in pairs(own.spec.env) do env[name] = value end
-            for name, value in pairs(type(argv) == "table" and argv.env or {}) do env[name] = value end
-            spec.env = env
-            self.core:add(spec)
+            local words = words_of("spawn", argv or own.spec.argv, "env")
+            for name, value in pairs(argv and argv.env or {}) do env[name] = value end
+            self.core:add(setmetatable({ argv = words, env = env }, { __index = own.spec }))
             self.core:start(own.name)
             own.spawned, own.starting = true, nil
             return { pid = self.core:pid(own.name) }
