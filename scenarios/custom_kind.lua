@@ -161,12 +161,13 @@ function linear:evaluate(ctx)
       end
     end
   end
-  for _, node in ipairs(ctx:nodes()) do
-    local reply, at = ask(node:client(), "/v3/kv/range", {key = "AA==", range_end = "AA==", serializable = true}), {}
+  for _, client in ipairs(ctx:node_clients()) do   -- all that are up: every one, unless the work was cut short
+    local reply, at = ask(client, "/v3/kv/range", {key = "AA==", range_end = "AA==", serializable = true}), {}
     for _, kv in ipairs(reply.kvs or {}) do at[kv.key] = tonumber(kv.mod_revision) end
     for _, one in ipairs(writes.acked) do
       if at[base64(one.key)] ~= one.revision then
-        ctx:fail("%s was acknowledged with revision %d; %s has it with %s", one.key, one.revision, node.name, at[base64(one.key)] or "none")
+        local there = at[base64(one.key)] or "none"
+        ctx:fail("%s was acknowledged with revision %d; %s has it with %s", one.key, one.revision, client:name(), there)
       end
     end
   end
