@@ -81,6 +81,7 @@ describe("the report of a chaos run", function()
         assert.same({ accepted = tx.latency_ms.accepted.n, included = tx.latency_ms.included.n,
             final = tx.latency_ms.final.n > 0 and tx.latency_ms.final.n or nil, fault = faults }, charts.latency.drawn)
         assert.same({ planned = tx.planned, sent = tx.sent, included = tx.included, fault = faults }, charts.load.drawn)
+        assert.same({ node = nodes, fault = faults }, charts.behind.drawn)
         assert.same({ cell = s.propagation_ms.samples }, charts.propagation.drawn)
         local tree = charts.tree
         assert.equal(s.blocks.observed, tree.drawn.block + (tree.drawn.fork or 0))
@@ -219,15 +220,16 @@ end)
 describe("a folder that is old or broken", function()
     local cut = events(usual) .. '{"t":2,"type":"ado'
     local cases = {
-        { "without a summary", { ["summary.json"] = false }, "Without summary.json there is no verdict", 'data-chart="heights"' },
+        { "without a summary", { ["summary.json"] = false }, "The run did not come to its end", 'data-chart="heights"' },
+        { "with no more than the guardian's word", { ["summary.json"] = { version = 1, verdict = "infra", error = { code = "tfl_killed",
+            message = "gone" } }, ["plan.json"] = { again = "tfl made.lua -n 2" } }, "tfl_killed", "tfl made.lua -n 2" },
         { "without events", { ["events.jsonl"] = false }, "events.jsonl cannot be read, so there are no charts", "final_conflict" },
         { "without a plan", { ["plan.json"] = false }, "plan.json is not there", 'data-chart="heights"' },
         { "whose last event is cut off", { ["events.jsonl"] = cut }, "The last line of events.jsonl is cut off", 'data-chart="heights"' },
         { "with lines that are no JSON", { ["events.jsonl"] = events { "nonsense", "[1,", usual[2], usual[3], usual[4] } },
             "2 lines of events.jsonl cannot be read", 'data-chart="heights"' },
-        { "with events of an unknown type",
-            { ["events.jsonl"] = events { usual[2], usual[4], { t = 1, type = "teleport" } } }, "teleport (1)",
-            'data-chart="heights"' },
+        { "with events of an unknown type", { ["events.jsonl"] = events { usual[2], usual[4], { t = 1, type = "teleport" } } },
+            "teleport (1)", 'data-chart="heights"' },
         { "of another version", { ["events.jsonl"] = events(usual, '{"version":9}') }, "version 9", "final_conflict" },
         { "with a summary of another version", { ["summary.json"] = summary { version = 9 } }, "summary.json is of version 9",
             'data-chart="heights"' },

@@ -21,7 +21,7 @@ function M.plan(plan)
         scenario = plan.name, file = plan.file, deployer = plan.deployer, seed = plan.seed, run_id = plan.run_id,
         genesis_time_ms = plan.genesis_time_ms, genesis_id = plan.genesis_id, params = M.object(plan.params),
         topology = plan.topology:data(), liveness = plan.liveness, wallets = plan.wallets,
-        transactions = plan.load and plan.load:data() or nil, chaos = plan.chaos and plan.chaos:data() or nil,
+        again = M.again(plan), transactions = plan.load and plan.load:data() or nil, chaos = plan.chaos and plan.chaos:data() or nil,
     }
 end
 

@@ -21,9 +21,9 @@ local function tip_of(run)
     return best
 end
 
---- The blocks at or below a tip as a set; heights fall on the way, so it ends whatever the file says.
-local function ancestors(blocks, i)
-    local set = {}
+--- The blocks at or below a tip, added to a set; it ends at what is in the set, whatever the file says.
+local function ancestors(blocks, i, set)
+    set = set or {}
     while i and not set[i] do
         set[i] = true
         i = blocks.up[i]
@@ -34,6 +34,7 @@ end
 ---@class tfl.ReportChain
 ---@field main table<integer, boolean> blocks on the chain of the highest tip
 ---@field canonical table<integer, boolean> those that all living nodes had at the end
+---@field final table<integer, boolean> those that were irreversible at some node
 ---@field window fun(i: integer): boolean
 ---@field n table observed, canonical, forks, fork_blocks, loose (never connected): of the window
 ---@field order integer[] blocks by height, the chain first
@@ -51,6 +52,9 @@ function M.of(run)
     } }
     local common = run.summary.blocks.common
     chain.canonical = common and blocks.index[common] and ancestors(blocks, blocks.index[common]) or chain.main
+    chain.final = {}
+    for _, id in pairs(run.events.lib) do ancestors(blocks, blocks.index[id], chain.final) end
+    for _, id in ipairs(run.events.undone_libs) do ancestors(blocks, blocks.index[id], chain.final) end
     function chain.window(i) return i ~= root and blocks.slot[i] >= s0 and blocks.slot[i] < s1 end
     M.sort(chain, blocks)
     for _, i in ipairs(chain.order) do

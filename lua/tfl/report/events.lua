@@ -57,8 +57,10 @@ end
 function on.final(m, e, t)
     local node, height = text(e.node), integer(e.height)
     if not node or not height then return end
+    local steps = m.libs[node]
+    if steps and (steps.height[#steps.height] or 0) >= height then table.insert(m.undone_libs, m.lib[node]) end
     step(m.libs, node, t, height)
-    m.final_height = math.max(m.final_height, height)
+    m.lib[node] = text(e.id)
 end
 
 function on.stale(m, e, t)
@@ -160,8 +162,8 @@ for name in ([[node_started node_paused node_resumed node_ready log_error captur
 
 local function new_model()
     return {
-        head = {}, last_t = 0, final_height = 0, tips = {}, tip = {}, libs = {}, conflicts = {}, gaps = {}, lines = {}, phases = {},
-        problems = {}, exits = {}, faults = {}, fault_by_id = {}, skipped = {}, propagation = {}, reorgs = { t = {}, depth = {},
+        head = {}, last_t = 0, tips = {}, tip = {}, libs = {}, lib = {}, undone_libs = {}, conflicts = {}, gaps = {}, lines = {},
+        phases = {}, problems = {}, exits = {}, faults = {}, fault_by_id = {}, skipped = {}, propagation = {}, reorgs = { t = {}, depth = {},
         node = {}, height = {} }, transactions = { intended = {}, sent = {}, accepted = {}, included = {}, final = {} },
         blocks = { n = 0, index = {}, id = {}, up = {}, orphans = {}, slot = {}, height = {}, node = {}, transactions = {}, t = {} },
         broken = 0, unknown = {}, n_lines = 0,

@@ -50,10 +50,11 @@ local summary_shape = {
     },
     host = { loop_lag_ms = number, psi_full = number },
     problems = { { verdict = text, code = text, message = text, node = text } },
+    error = { code = text, message = text, node = text },
 }
 
 local plan_shape = {
-    scenario = text, file = text, deployer = text, seed = number, run_id = text, genesis_time_ms = number,
+    scenario = text, file = text, deployer = text, seed = number, run_id = text, again = text, genesis_time_ms = number,
     liveness = { required = number, expected = number, slot_seconds = number },
     topology = {
         slot_duration_ms = number, active_slot_coeff = number, security_param = number, shape = text, kind = text,
@@ -103,23 +104,34 @@ function M.log_tail(run, node)
     return { name = "logs/" .. name, lines = table.move(lines, from, #lines, 1, {}), cut = from > 1 or size > TAIL_BYTES }
 end
 
---- Without a summary the first line of the events and the plan still say which run this was.
+--- Nodes as the plan has them, with what the last events tell of them.
+local function nodes_of(run)
+    local list = {}
+    for i, node in ipairs(run.plan.topology.nodes) do
+        local tip, lib = run.events.tips[node.name or ""], run.events.libs[node.name or ""]
+        list[i] = {
+            name = node.name, log = ("logs/logos-blockchain-node-%d.log"):format(i - 1), tip = run.events.tip[node.name or ""],
+            height = tip and tip.height[#tip.height] or nil, lib = lib and lib.height[#lib.height] or nil,
+        }
+    end
+    return list
+end
+
+--- Of a run that did not come to its end there is no summary, or the few words of the guardian. The first line of the events and the plan
+--- still say which run it was, and the events what happened.
 local function stand_in(run)
     local s, head, plan = run.summary, run.events.head, run.plan
-    for _, key in ipairs { "scenario", "seed", "run_id", "started_at" } do s[key] = s[key] or head[key] or plan[key] end
-    s.file, s.deployer = s.file or plan.file, s.deployer or plan.deployer
-    s.verdict = s.verdict or run.events.verdict
-    if #s.nodes_detail == 0 then
-        for i, node in ipairs(plan.topology.nodes) do
-            s.nodes_detail[i] = { name = node.name, log = ("logs/logos-blockchain-node-%d.log"):format(i - 1) }
-        end
+    for _, key in ipairs { "scenario", "seed", "run_id", "started_at", "again", "file", "deployer" } do
+        s[key] = s[key] or head[key] or plan[key]
     end
-    if not run.has_summary then
-        s.faults, s.problems = run.events.faults, run.events.problems
-        for i, phase in ipairs(run.events.phases) do
-            local next_phase = run.events.phases[i + 1]
-            s.phases[i] = { name = phase.name, seconds = (next_phase and next_phase.t or run.events.last_t) - phase.t }
-        end
+    s.verdict = s.verdict or run.events.verdict
+    if s.blocks.observed then return end
+    run.notes[#run.notes + 1] = "The run did not come to its end, so it has no figures of its own: all here is as the last events tell it."
+    s.nodes_detail, s.faults, s.problems = nodes_of(run), run.events.faults, run.events.problems
+    if s.error.code then table.insert(s.problems, { verdict = s.verdict, code = s.error.code, message = s.error.message }) end
+    for i, phase in ipairs(run.events.phases) do
+        local next_phase = run.events.phases[i + 1]
+        s.phases[i] = { name = phase.name, seconds = (next_phase and next_phase.t or run.events.last_t) - phase.t }
     end
 end
 
@@ -127,7 +139,6 @@ end
 ---@field dir string
 ---@field plan table
 ---@field summary table
----@field has_summary boolean
 ---@field events table of tfl.report.events
 ---@field notes string[]
 
@@ -145,10 +156,6 @@ function M.read(dir)
     end
     local run = { dir = dir, notes = {} }
     local summary = read(run, "summary.json")
-    run.has_summary = summary ~= nil
-    if not summary then
-        run.notes[#run.notes + 1] = "Without summary.json there is no verdict and there are no figures: the run did not come to its end."
-    end
     run.summary = shape(summary, summary_shape)
     run.plan = shape(read(run, "plan.json"), plan_shape)
     run.events = events.read(dir .. "/events.jsonl", run.notes, VERSION)

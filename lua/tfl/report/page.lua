@@ -1,4 +1,5 @@
 --- The page of a run: from what its folder says to one HTML file that needs nothing else.
+local behind = require "tfl.report.behind"
 local chain = require "tfl.report.chain"
 local folder = require "tfl.report.folder"
 local heights = require "tfl.report.heights"
@@ -50,7 +51,10 @@ end
 local function charts(run, names, index)
     local e, out, data = run.events, {}, nil
     local t1 = math.max(e.last_t, run.summary.wall_seconds or 0)
-    if next(e.tips) then out[#out + 1] = heights.heights(run, names, t1) end
+    if next(e.tips) then
+        out[#out + 1] = heights.heights(run, names, t1)
+        out[#out + 1] = behind.figure(run, names, t1)
+    end
     if #e.transactions.intended > 0 then
         out[#out + 1] = load.latency(run, t1)
         out[#out + 1] = load.load(run, t1)

@@ -52,7 +52,8 @@ local function clock(t, step)
     return ("%g s"):format(t)
 end
 
-function Plot:axes()
+--- The axis of time.
+function Plot:times()
     local step = M.step(self.t1, 10)
     if self.t1 > 300 then step = math.max(60, 60 * M.step(self.t1 / 60, 10)) end
     if self.t1 > 10800 then step = math.max(3600, 3600 * M.step(self.t1 / 3600, 10)) end
@@ -61,6 +62,10 @@ function Plot:axes()
         self:add('<text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>', self:x(t), self.bottom + 17, clock(t, step))
         t = t + step
     end
+end
+
+function Plot:axes()
+    self:times()
     local function line(v)
         self:add('<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/>', LEFT, WIDTH - RIGHT, self:y(v), self:y(v))
         self:add('<text class="tick" x="%d" y="%.1f" text-anchor="end">%s</text>', LEFT - 7, self:y(v) + 3.5, self.unit(v))
@@ -131,6 +136,13 @@ function M.figure(options)
         out[#out + 1] = "<details class=\"behind\"><summary>The same as a table</summary>" .. options.table .. "</details>"
     end
     return html.el("figure", attributes, table.concat(out))
+end
+
+--- A name that is cut after so many characters.
+---@param name string
+---@param longest integer
+function M.short(name, longest)
+    return utf8.len(name) and utf8.len(name) > longest and name:sub(1, utf8.offset(name, longest) - 1) .. "…" or name
 end
 
 --- One entry of a legend.

@@ -33,8 +33,6 @@ local function label(names, i, share)
     return first == last and first or first .. " – " .. last
 end
 
-local function short(name) return utf8.len(name) and utf8.len(name) > 18 and name:sub(1, utf8.offset(name, 17) - 1) .. "…" or name end
-
 --- The shade of a delay on a logarithmic scale from the least to the greatest median.
 local function shade_of(ms, low, high)
     if high <= low then return SHADES // 2 end
@@ -76,10 +74,10 @@ function M.figure(run, names, index)
     local function add(fmt, ...) out[#out + 1] = fmt:format(...) end
     for i = 1, side do
         add('<text class="name" x="%d" y="%.1f" text-anchor="end">%s</text>', LEFT - 8, TOP + (i - 0.5) * height + 4,
-            html.text(short(label(names, i, share))))
+            html.text(plot.short(label(names, i, share), 18)))
         if width > 50 then
             add('<text class="name" x="%.1f" y="%d" text-anchor="middle">%s</text>', LEFT + (i - 0.5) * width, TOP - 10,
-                html.text(short(label(names, i, share))))
+                html.text(plot.short(label(names, i, share), 18)))
         end
     end
     add('<text class="axis" x="%d" y="%d" text-anchor="end">told first ↓ &#160; heard →</text>', LEFT - 8, TOP - 10)

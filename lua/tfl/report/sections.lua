@@ -57,7 +57,6 @@ end
 --- The figures at the top: tiles with their names in the summary.
 ---@param run tfl.ReportRun
 function M.figures(run)
-    if not run.has_summary then return "" end
     local s, out = run.summary, {}
     local function count(label, group, key, note)
         local value = s[group][key]

@@ -93,8 +93,7 @@ local function data_of(run, chain, index)
         data.slot[k], slot = blocks.slot[i] - slot, blocks.slot[i]
         data.node[k] = index[blocks.node[i] or ""] and index[blocks.node[i]] - 1 or -1
         data.tx[k], data.t[k] = blocks.transactions[i], math.floor(blocks.t[i] * 1000)
-        local final = chain.main[i] and blocks.height[i] and blocks.height[i] <= run.events.final_height
-        data.flag[k] = (chain.main[i] and MAIN or 0) + (chain.canonical[i] and CANONICAL or 0) + (final and FINAL or 0)
+        data.flag[k] = (chain.main[i] and MAIN or 0) + (chain.canonical[i] and CANONICAL or 0) + (chain.final[i] and FINAL or 0)
             + (chain.window(i) and WINDOW or 0) + (blocks.height[i] and 0 or LOOSE)
         data.id[k] = html.clean(blocks.id[i]:sub(1, 8))
     end
