@@ -277,7 +277,8 @@ static int l_adopt(lua_State *L)
     return done_or_raise(L, tfl_local_adopt(local, luaL_checkstring(L, 2), (pid_t)pid, &err), &err);
 }
 
-/* :mark(name, "paused" | "running" | "stopping" | "stopped" | "exited"): what its starter knows of it. */
+/* :mark(name, "paused" | "running" | "stopping" | "stopped" | "exited"[, code]): what its starter knows of it; code: of its end, 128 and
+ * more is a signal. */
 static int l_mark(lua_State *L)
 {
     static const char *const names[] = {"paused", "running", "stopping", "stopped", "exited", NULL};
@@ -286,8 +287,10 @@ static int l_mark(lua_State *L)
     struct tfl_error err;
     struct tfl_local *local = check(L);
     const char *name = luaL_checkstring(L, 2);
-    return done_or_raise(
-        L, tfl_local_mark(local, name, states[luaL_checkoption(L, 3, NULL, names)], &err), &err);
+    lua_Integer code = luaL_optinteger(L, 4, -1);
+    int status = code < 0 || code > 255 ? TFL_LOCAL_GONE : code > 128 ? (int)code - 128 : (int)code << 8;
+    enum tfl_node_state state = states[luaL_checkoption(L, 3, NULL, names)];
+    return done_or_raise(L, tfl_local_mark(local, name, state, status, &err), &err);
 }
 
 /* :here(name) → is the process of an adopted node there? */

@@ -18,8 +18,10 @@ function crash:start(ctx)
     ctx:sleep(ctx:random(700) / 1000)
     local node = ctx:node(victim)
     node:kill()
-    local d = ctx:descriptors()[victim + 1]
-    local check = tfl.exec{d.argv[1], "user.yaml", "--deployment", "deployment.yaml", "--check-store", cwd = d.dir, timeout = "20s"}
+    local command = ctx:descriptors()[victim + 1].command  -- its program, in its folder or in a container like its own
+    for _, word in ipairs{"user.yaml", "--deployment", "deployment.yaml", "--check-store"} do table.insert(command, word) end
+    command.timeout = "20s"
+    local check = tfl.exec(command)
     if check.code ~= 0 then ctx:fail("after kill %d of %s: %s", i, node.name, check.stderr) end
     if i % 5 == 0 then ctx:log("%d kills; %s: %s", i, node.name, check.stdout) end
     node:start()

@@ -65,9 +65,11 @@ struct tfl_op *tfl_local_verb(
 int tfl_local_lay_out(struct tfl_local *local, const char *name, struct tfl_error *err);
 /* It runs. pid: the process of this host that it is, which then goes into the ledger (TFL_E_NOT_FOUND: there is none); 0: unknown. */
 int tfl_local_adopt(struct tfl_local *local, const char *name, pid_t pid, struct tfl_error *err);
-/* Its state as its starter knows it: PAUSED, RUNNING again, STOPPING; of an adopted one also STOPPED after that, and EXITED. */
+/* Its state as its starter knows it: PAUSED, RUNNING again, STOPPING; of an adopted one also STOPPED after that, and EXITED,
+ * with a status as of waitpid(2), or TFL_LOCAL_GONE when nobody can know. */
+enum { TFL_LOCAL_GONE = 0x7f };
 int tfl_local_mark(
-    struct tfl_local *local, const char *name, enum tfl_node_state state, struct tfl_error *err);
+    struct tfl_local *local, const char *name, enum tfl_node_state state, int status, struct tfl_error *err);
 /* Is the process of an adopted node there? False for a node without a pid. */
 bool tfl_local_here(const struct tfl_local *local, const char *name);
 /* A signal to that process, and its group if it leads one. TFL_E_UNSUPPORTED: it has no pid. */

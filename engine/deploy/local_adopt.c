@@ -75,18 +75,18 @@ int tfl_local_adopt(struct tfl_local *local, const char *name, pid_t pid, struct
     return 0;
 }
 
-static void over(struct node *node)
+static void over(struct node *node, int status)
 {
     TFL_BUF tail = {0};
     pid_t pid = node->pid;
     tfl_log_tail(node->spec.log, &tail, TFL_LOCAL_TAIL, NULL);
     node->adopted = false;
     node->pid = 0;
-    tfl_local_over(node, pid, TFL_LOCAL_GONE, tail.data);
+    tfl_local_over(node, pid, status, tail.data);
 }
 
 int tfl_local_mark(
-    struct tfl_local *local, const char *name, enum tfl_node_state state, struct tfl_error *err)
+    struct tfl_local *local, const char *name, enum tfl_node_state state, int status, struct tfl_error *err)
 {
     static const char *const verbs[] = {[TFL_NODE_PAUSED] = "pause",
         [TFL_NODE_RUNNING] = "resume",
@@ -108,7 +108,7 @@ int tfl_local_mark(
     if (!allowed || (ends && !node->adopted))
         return tfl_local_wrong_state(node, verbs[state] ? verbs[state] : "mark", err);
     if (ends) {
-        over(node);
+        over(node, status);
         return 0;
     }
     node->state = state;

@@ -84,7 +84,6 @@ static inline bool tfl_local_runs(const struct node *node)
 void tfl_local_begun(struct node *node, pid_t pid, uint64_t start_time, double seconds);
 /* It does not any more: out of the ledger, into the record, to who waits. status as of waitpid(2), TFL_LOCAL_GONE when nobody can
  * know. */
-enum { TFL_LOCAL_GONE = 0x7f };
 void tfl_local_over(struct node *node, pid_t pid, int status, const char *tail);
 /* Fails err with "NAME: …" and err->node. */
 int tfl_local_wrong_state(const struct node *node, const char *verb, struct tfl_error *err);

@@ -3,6 +3,7 @@ local argparse = require "argparse"
 local bundle = require "tfl.bundle"
 local deployers = require "tfl.deployers"
 local duration = require "tfl.duration"
+local engines = require "tfl.deployers.compose.engine"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
 local junit = require "tfl.junit"
@@ -11,6 +12,7 @@ local loader = require "tfl.loader"
 local matrix = require "tfl.matrix"
 local plan = require "tfl.plan"
 local proc = require "tfl.core.proc"
+local purge = require "tfl.deployers.compose.purge"
 local report = require "tfl.report"
 local runner = require "tfl.runner"
 local screen = require "tfl.screen"
@@ -64,7 +66,8 @@ end
 
 local function shared(command)
     command:argument("files", "scenario file"):args "+"
-    command:option("-d --deployer", "where the nodes run: local (this host; also: host), or a tfl.deployer of the file"):default "local"
+    command:option("-d --deployer", "where the nodes run: local (this host; also called host), compose (Docker), or a tfl.deployer of "
+        .. "the file"):default "local"
     command:option("-n --nodes", "number of nodes"):convert(whole("-n", 0))
     command:option("-t --time", "duration of the window: 30s, 500ms, 2m"):convert(time)
     command:option("-p --param", "parameter of the scenario, KEY=VALUE"):count "*":convert(key_value)
@@ -95,13 +98,15 @@ local function parser()
     matrix.options(command("matrix", "run scenarios with many values and seeds, several at once"), { whole = whole, key_value = key_value })
     local test = command("test", "run busted specs of your own, which may use tfl.cluster")
     test:argument("files", "spec file or folder"):args "+"
-    test:option("-d --deployer", "where the nodes run: local, or a tfl.deployer of the specs"):default "local"
+    test:option("-d --deployer", "where the nodes run: local, compose, or a tfl.deployer of the specs"):default "local"
     test:option("--filter", "only tests whose name holds this Lua pattern")
     test:option("--seed", "seed of every cluster that names none"):convert(whole("--seed", 0))
     local made = command("report", "write one HTML file that shows what happened in a run")
     made:argument("folder", "folder of a run")
     made:option("--out", "the file (report.html in that folder)")
-    command("clean", "undo what dead runs left behind")
+    local clean = command("clean", "undo what dead runs left behind")
+    clean:option("--containers", "only what the run of this id has in Docker, whether it is dead or not")
+    clean:option("--docker", "with --containers: where the engine is"):argname "HOST"
     command("doctor", "tell what of this machine can be used")
     command("version", "print the version")
     command("help", "print help on a command or topic"):argument("topic", "command or topic"):args "?"
@@ -277,19 +282,27 @@ end
 
 local function doctor()
     local fine = true
-    say(1, "%-10s %s\n", "deployer", "local (this host)")
-    for _, row in ipairs(deployers.get "local".doctor()) do
-        fine = fine and row.ok
-        say(1, "  %s %-9s %s\n", row.ok and "✓" or "✗", row.name, row.message)
+    for _, one in ipairs { { "local", "(this host)" }, { "compose", "(Docker)" } } do
+        say(1, "%-10s %s %s\n", "deployer", one[1], one[2])
+        for _, row in ipairs(deployers.get(one[1]).doctor()) do
+            fine = fine and (row.ok or one[1] ~= "local") -- who has no Docker can do without
+            say(1, "  %s %-9s %s\n", row.ok and "✓" or "✗", row.name, row.message)
+        end
     end
     return fine and 0 or INFRA
 end
 
-local function clean()
+local function clean(args)
+    if args.containers then
+        purge.run(engines.new(args.docker), "tfl.run=" .. args.containers)
+        return 0
+    end
     local undone = proc.clean()
+    local lines, failed = purge.dead()
+    table.move(lines, 1, #lines, #undone.lines + 1, undone.lines)
     for _, line in ipairs(undone.lines) do say(1, "%s\n", text.clean(line)) end
     if #undone.lines == 0 then say(1, "nothing to clean: no dead run left anything behind\n") end
-    return undone.failed > 0 and INFRA or 0
+    return undone.failed + failed > 0 and INFRA or 0
 end
 
 local function help(args)

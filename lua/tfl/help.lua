@@ -13,11 +13,19 @@ Environment (flags win over it, it wins over the script's defaults):
   LOGOS_BLOCKCHAIN_CIRCUITS         folder of its circuits (~/.logos-blockchain-circuits; AUG needs none); go into the image, too
   LOGOS_BLOCKCHAIN_CIRCUITS_URL     where setup-logos-blockchain-circuits.sh fetches them
   LOGOS_BLOCKCHAIN_CIRCUITS_SHA256  their checksum, when there is none beside them; none: unchecked
+  LOGOS_BLOCKCHAIN_CFGSYNC_PORT     nothing (there is no cfgsync server); -d compose says so
   LBC_ROOT_DIR                      given to it as it is; the circuits when not set
   POL_PROOF_DEV_MODE                given to it as it is; true when not set
   LOGOS_BLOCKCHAIN_TESTNET_IMAGE    name of the image (logos-blockchain-testing:local)
   LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD   1: build_test_image.sh uses the image that is there, whatever it was made of
   LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD  1: build_test_image.sh builds it anew though nothing has changed
+  COMPOSE_RUNNER_HOST               -d compose: address of this host at which ports of nodes are published (127.0.0.1)
+  COMPOSE_RUNNER_HOST_GATEWAY       what host.docker.internal is in containers: host-gateway, an address, or disable
+  COMPOSE_RUNNER_HTTP_TIMEOUT_SECS  how long containers may take to be ready; wins over TFL_READY_SECONDS
+  COMPOSE_RUNNER_PRESERVE           set: containers and network stay when the run is over, until `tfl clean`
+  DOCKER_HOST                       the Docker engine: unix:///PATH (/var/run/docker.sock), or tcp://IP:PORT on this host
+  TESTNET_RUNNER_PRESERVE           the same
+  TESTNET_PRINT_ENDPOINTS           set: a line TESTNET_ENDPOINTS prometheus=URL|- grafana=URL|- node-0=URL … on stdout
   SLOW_TEST_ENV                     true: a slow machine; deadlines and the time before genesis double
   TFL_LOG                           tfl's own log: warn, info, "warn,feed=debug" (RUST_LOG when unset)
   TFL_NODE_BIN                      program of the reference kind instead of the tfl-node beside tfl

@@ -16,6 +16,8 @@ local M = {}
 ---@field dirs {run:string, data:string, log:string} as the node sees them
 ---@field cwd string absolute: where its files are written
 ---@field log string absolute: where its output goes
+---@field image? {programs: string, circuits: string} folders of the image it runs in; nil: the programs of this host
+---@field tracing? {level: string, logger: table} how it logs, as its file says it; nil: as the kind has it
 
 --- A deployer's side.
 ---@class tfl.Sites
@@ -54,7 +56,7 @@ function Specs:about(node)
     return {
         index = node.index, name = node.name, degree = node.degree, leads = node.stake > 0, peers = peers, host = site.host,
         ports = site.ports, dirs = site.dirs, keys = { node_key = node.node_key, leader_key = node.leader_key },
-        args = own.args, config = own.config, settings = node.kind.settings or {},
+        image = site.image, tracing = site.tracing, args = own.args, config = own.config, settings = node.kind.settings or {},
     }
 end
 

@@ -137,7 +137,7 @@ function M.build(scenario, options)
     local shape = topology.plan(scenario.topology, {
         seed = seed, window = window, nodes = options.nodes, chaos = scenario.chaos or nil,
         kind = function(k) return kinds.resolve(k, scenario.context) end,
-        hop_ms = backend.hop_ms + (scenario.chaos and scenario.chaos:latency_ms() or 0),
+        defaults = backend.defaults and backend.defaults(), hop_ms = backend.hop_ms + (scenario.chaos and scenario.chaos:latency_ms() or 0),
     })
     local plan = {
         name = scenario.name, file = options.file, backend = backend, deployer = backend.name, seed = seed,
@@ -181,7 +181,7 @@ function M.build(scenario, options)
         end
     end
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
-    plan.ready_seconds = slow * (ready_seconds() or 30 + 0.1 * #plan.nodes)
+    plan.ready_seconds = slow * (backend.ready_seconds and backend.ready_seconds() or ready_seconds() or 30 + 0.1 * #plan.nodes)
     local window_seconds, finality = plan.window_slots * plan.slot_seconds, settle.bound_seconds(plan)
     if plan.slots and not hand and finality > 10 * window_seconds + 60 then
         errors.bad_config("k = %d: no block would be final within %s of a window of %s, so safety could not be judged; use a "

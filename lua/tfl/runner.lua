@@ -165,6 +165,7 @@ function Run:ready()
     local plan = self.plan
     self:phase "ready"
     self.deployer:wait_ready(self:live_nodes(), plan.ready_seconds)
+    self:print_endpoints()
     if not plan.chain then return end
     self.feed = block_feed.new {
         genesis_id = plan.genesis_id, genesis_time_ms = plan.slots and self.genesis_ms or nil, slot_ms = plan.slot_ms,
@@ -364,6 +365,7 @@ function M.run(plan, ui)
         run.deployer = plan.backend.new {
             run_id = plan.run_id, dir = run.dir, event = function(...) run.record:event(...) end,
             problem = function(e) run:trouble(e) run:stop() end,
+            say = function(said) run:say(plan.deployer, said) end,
         }
         local by = {}
         for i, object in ipairs(plan.workloads) do

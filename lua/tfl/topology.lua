@@ -81,7 +81,7 @@ local function coeff(self, o, getenv)
     local f, origin = pick(o.active_slot_coeff, { get = getenv, name = "CONSENSUS_ACTIVE_SLOT_COEFF" }, function(text)
         return tonumber(text) or errors.usage("CONSENSUS_ACTIVE_SLOT_COEFF=%s: expected a number above 0, at most 1",
             errors.show(text))
-    end, self._coeff, DEFAULT_COEFF, "active_slot_coeff")
+    end, self._coeff or o.defaults and o.defaults.active_slot_coeff, DEFAULT_COEFF, "active_slot_coeff")
     if not (f > 0 and f <= 1) then
         errors.bad_config("%s: %s is no chance of a leader; it must be above 0 and at most 1, as 0.5", origin,
             errors.show(f))
@@ -166,14 +166,15 @@ end
 local function security(self, plan, f, o)
     local W = plan._window or OPEN_END_SLOTS
     local safe = bounds.security_param(f, plan._delta, math.max(W, 1), EPSILON)
-    plan._safe, plan._security = safe, self._security or safe
+    local wanted = self._security or o.defaults and o.defaults.security_param
+    plan._safe, plan._security = safe, wanted or safe
     local chain = false
     for _, node in ipairs(plan:nodes()) do
         chain = chain or node.kind.slots
     end
     if o.chaos and chain and not self._unsafe_k then
         plan._security = o.chaos:security({ pace = plan:pace(), nodes = plan:nodes(), f = f, delta = plan._delta, epsilon = EPSILON,
-            k_healthy = safe, k = self._security })
+            k_healthy = safe, k = wanted })
     end
     if plan._security < safe and not self._unsafe_k then
         errors.bad_config("security_param(%d) is unsafe: with f = %g, Δ = %d and %d slots a healthy run breaks safety "
@@ -188,6 +189,7 @@ end
 ---@field nodes? integer a flag, which wins over the script; so do the next two, over the environment too
 ---@field slot_duration? tfl.Duration
 ---@field active_slot_coeff? number
+---@field defaults? {security_param: integer|nil, active_slot_coeff: number|nil} the deployer's, when nobody else says
 ---@field hop_ms? number the deployer's worst delay of one hop
 ---@field kind? fun(k: any): table the kind that a script's word means; raises usage
 ---@field chaos? table the chaos of the scenario, whose partitions k must bear

@@ -2,6 +2,7 @@
 --- `tfl.runner` takes them in.
 local availability = require "tfl.verdict.availability"
 local bounds = require "tfl.verdict.bounds"
+local sys = require "tfl.core.sys"
 local topology = require "tfl.core.topology"
 
 local View = {}
@@ -41,10 +42,20 @@ function View:descriptors()
         local spec = self.deployer.specs[node.name] or {}
         list[i] = {
             dir = spec.cwd, argv = spec.argv, name = node.name, index = node.index, peer_id = node.peer_id, stake = node.stake,
+            command = spec.argv and self.deployer:command(spec),
             http = self.clients[node.name] and self.clients[node.name]:base_url(),
         }
     end
     return list
+end
+
+--- With TESTNET_PRINT_ENDPOINTS: one line that says where the nodes answer, for programs that look for it.
+function View:print_endpoints()
+    local wanted = os.getenv "TESTNET_PRINT_ENDPOINTS"
+    if not wanted or wanted == "" or wanted == "0" or wanted == "false" then return end
+    local words = { "TESTNET_ENDPOINTS", "prometheus=-", "grafana=-" }
+    for _, name in ipairs(self:live_nodes()) do words[#words + 1] = ("%s=%s"):format(name, self.clients[name]:base_url()) end
+    sys.write(1, table.concat(words, " ") .. "\n")
 end
 
 --- What the feed knows of the window [s0, s1): see block_feed's `judge`.

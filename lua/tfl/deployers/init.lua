@@ -3,8 +3,8 @@ local errors = require "tfl.errors"
 local suggest = require "tfl.suggest"
 
 local M = {}
-local modules = { ["local"] = "tfl.deployers.local", host = "tfl.deployers.local" }
-local later = { compose = "Docker Compose", k8s = "Kubernetes" }
+local modules = { ["local"] = "tfl.deployers.local", host = "tfl.deployers.local", compose = "tfl.deployers.compose" }
+local later = { k8s = "Kubernetes" }
 
 --- Is it the name of a deployer of tfl's own, now or to come?
 ---@param name string

@@ -38,7 +38,7 @@ end
 
 --- Where a node lives.
 ---@return tfl.Site
-local function site(self, node)
+function Local:site(node)
     local folder = string.format("%s/nodes/%s", self.dir, node.name)
     return {
         host = self:host(node), ports = self.addresses[node.index], cwd = folder,
@@ -61,7 +61,7 @@ function Local:peer_at(from, index)
     local port, node = own_port(self, index), self.nodes[index + 1]
     local name = node.name
     if self.inbound[name] then return { host = HOST, port = self.inbound[name] } end
-    if not self.links or not port then return { host = self:host(node), port = port } end
+    if not self.links or not port then return { host = self:host(node, true), port = port } end
     local key = from .. "/" .. name
     if not self.relays[key] then
         local listen = self.core:reserve(1)[1]
@@ -72,8 +72,10 @@ function Local:peer_at(from, index)
     return { host = HOST, port = self.relays[key] }
 end
 
---- The address that a node binds.
-function Local:host(_) return HOST end
+--- The address of a node: that tfl finds it at, or the one the other nodes do.
+---@param _ table node
+---@param _for_nodes? boolean
+function Local:host(_, _for_nodes) return HOST end
 
 function Local:genesis_delay_ms(n) return M.genesis_delay_ms(n) end
 function Local:capabilities() return M.capabilities end
@@ -96,21 +98,26 @@ function Local:prepare(plan)
     self.plan = plan
     if plan.links then self.links = links.new { seed = plan.seed } end
     self.kinds = node_specs.new {
-        plan = plan, nodes = function() return self.nodes end, site = function(node) return site(self, node) end,
+        plan = plan, nodes = function() return self.nodes end, site = function(node) return self:site(node) end,
         reach = function(from, index) return self:peer_at(from, index) end,
         advertised = function(node)
             local relay = self.inbound[node.name]
-            return { host = relay and HOST or self:host(node), port = relay or own_port(self, node.index) }
+            return { host = relay and HOST or self:host(node, true), port = relay or own_port(self, node.index) }
         end,
     }
     self:add_nodes(plan.nodes)
+end
+
+--- What a node of its kind needs is there afterwards.
+function Local:fetch(node)
+    if node.kind.fetch then node.kind.fetch(node.kind.settings or {}) end
 end
 
 --- The same for nodes that come later.
 function Local:add_nodes(nodes)
     local n = 0
     for _, node in ipairs(nodes) do
-        if node.kind.fetch then node.kind.fetch(node.kind.settings or {}) end
+        self:fetch(node)
         n = n + #node_specs.ports(node.kind)
     end
     local ports = self.core:reserve(n)
@@ -139,7 +146,7 @@ end
 ---@param address string
 function Local:is_at(index, address)
     local port, node = math.tointeger(tonumber(address:match "/tcp/(%d+)")), self.nodes[index + 1]
-    local host, name = self:host(node), node.name
+    local host, name = self:host(node, true), node.name
     local found = port == own_port(self, index) and (host == HOST or address:find("/" .. host .. "/", 1, true) ~= nil)
         or port == self.inbound[name]
     for key, relay in pairs(self.relays) do found = found or relay == port and key:match "/(.*)$" == name end
@@ -151,10 +158,18 @@ function Local:link_fault(spec) return self.links:fault(spec) end
 function Local:link_heal(id) return self.links:heal(id) end
 function Local:link_counts(id) return self.links:counts(id) end
 
+--- What tfl.exec takes to run a program as the node's own is run, in its folder; arguments come after it.
+---@param spec tfl.NodeSpec
+---@param program? string default: the node's own
+---@return table
+function Local:command(spec, program) return { program or spec.argv[1], cwd = spec.cwd, env = spec.env } end
+
 --- Runs the program's own check of its files before it is started.
 local function check(self, node, spec)
     self.core:write(node.name)
-    local command = table.move(spec.check, 1, #spec.check, 1, { timeout = CHECK_SECONDS, cwd = spec.cwd, env = spec.env })
+    local command = self:command(spec, spec.check[1])
+    table.move(spec.check, 2, #spec.check, #command + 1, command)
+    command.timeout = CHECK_SECONDS
     local result = proc.exec(command)
     if result.code ~= 0 then
         local said = (result.stderr .. result.stdout):sub(-600)
@@ -205,7 +220,11 @@ function Local:pause(name) self.core:pause(name) end
 function Local:resume(name) self.core:resume(name) end
 function Local:state(name) return self.specs[name] and self.core:state(name) or "not started" end
 
-function Local:client(node) return node_specs.client(node, site(self, node)) end
+--- Where a node lives, as tfl finds it.
+---@return tfl.Site
+function Local:seen(node) return self:site(node) end
+
+function Local:client(node) return node_specs.client(node, self:seen(node)) end
 
 --- Waits until all named nodes are ready; raises not_ready, naming the first that is not and the end of its log.
 ---@param names string[]
@@ -223,7 +242,7 @@ function Local:wait_ready(names, seconds, wanted)
         local spec = self.specs[node.name]
         for _, name in ipairs(spec and spec.await and names or {}) do
             if name == node.name then
-                awaited[#awaited + 1] = { node = node, await = spec.await, site = site(self, node), client = self:client(node),
+                awaited[#awaited + 1] = { node = node, await = spec.await, site = self:seen(node), client = self:client(node),
                     log_from = self.log_from[name] }
             end
         end
@@ -244,7 +263,7 @@ function Local:cleanup()
 end
 
 --- Where a node's chain lies.
-function Local:data_dir(node) return site(self, node).dirs.data end
+function Local:data_dir(node) return self:site(node).cwd .. "/data" end
 
 --- What `tfl doctor` says of this host: rows of {name, ok, message}.
 function M.doctor()

@@ -82,12 +82,12 @@ local function circuits()
     return absolute(folder)
 end
 
-local function environment(version)
+local function environment(version, image)
     local out = {}
     if not os.getenv "POL_PROOF_DEV_MODE" then out.POL_PROOF_DEV_MODE = "true" end
     if version == "JUN" then
-        out.LOGOS_BLOCKCHAIN_CIRCUITS = circuits()
-        out.LBC_ROOT_DIR = env "LBC_ROOT_DIR" or out.LOGOS_BLOCKCHAIN_CIRCUITS
+        out.LOGOS_BLOCKCHAIN_CIRCUITS = image and image.circuits or circuits()
+        out.LBC_ROOT_DIR = not image and env "LBC_ROOT_DIR" or out.LOGOS_BLOCKCHAIN_CIRCUITS
     end
     return out
 end
@@ -209,12 +209,13 @@ end
 ---@return tfl.NodeSpec
 function M.spec(node, cluster)
     local settings = checked(node.settings)
-    local program, user = program_of(settings), config.user(cluster.seed, node)
+    local inside = node.image and (settings.program or node.image.programs .. "/" .. PROGRAM)
+    local program, user = inside or program_of(settings), config.user(cluster.seed, node)
     local argv = { program, "user.yaml", "--deployment", "deployment.yaml" }
     table.move(node.args or {}, 1, #(node.args or {}), #argv + 1, argv)
     return {
         argv = argv,
-        env = environment(settings.version),
+        env = environment(settings.version, node.image),
         files = {
             ["user.yaml"] = { content = require("tfl.core.yaml").emit(files.configured(node, user)), mode = tonumber("600", 8) },
             ["deployment.yaml"] = { content = deployment_text(cluster, settings), mode = tonumber("644", 8) },

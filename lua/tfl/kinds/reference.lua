@@ -17,8 +17,9 @@ local reference = { name = "reference", dialect = "reference", slots = true, set
 ---@field peers {name:string, index:integer, host?:string, port:integer}[] whom this node dials
 ---@field keys {node_key:string, leader_key:string} hex seeds
 ---@field leads? boolean false: it has no leader key in its file
----@field level? string ERROR, WARN, INFO, DEBUG or TRACE
+---@field tracing? {level:string, logger:table} ERROR, WARN, INFO, DEBUG or TRACE; !Stdout or !File {directory: …}
 ---@field program? string path of tfl-node
+---@field image? {programs:string, circuits:string} folders of the image the node runs in, if it does
 ---@field settings table what tfl.kind{base = …} sets
 ---@field args? string[] more arguments
 ---@field config? table|fun(config:table):table|nil merged into user.yaml, or changes it
@@ -61,7 +62,7 @@ function reference.user_config(node, tagged, null)
         cryptarchia = node.leads ~= false and { leader = { key = node.keys.leader_key } } or nil,
         api = { backend = { listen_address = ("%s:%d"):format(host, node.ports.http) } },
         state = { base_folder = node.dirs.data },
-        tracing = { level = node.level or "INFO", logger = tagged("!Stdout", null) },
+        tracing = node.tracing or { level = "INFO", logger = tagged("!Stdout", null) },
     }, "network", "cryptarchia", "api", "state", "tracing")
 end
 
@@ -149,7 +150,8 @@ function reference.spec(node, cluster)
             errors.bad_config("%s: %s must be 64 hex digits", node.name, key)
         end
     end
-    local argv = { node.settings.program or reference.program(), "user.yaml", "--deployment", "deployment.yaml" }
+    local program = node.settings.program or node.image and node.image.programs .. "/tfl-node" or reference.program()
+    local argv = { program, "user.yaml", "--deployment", "deployment.yaml" }
     table.move(node.args or {}, 1, #(node.args or {}), #argv + 1, argv)
     return {
         argv = argv,

@@ -48,16 +48,16 @@ static void keeps_the_state_of_a_process_that_it_did_not_start(void **state)
     expect_error(tfl_local_adopt(s->local, "node-0", 0, &err), &err, TFL_E_STATE,
         "node-0: cannot start it: it is running");
     expect_failure(w, verb(s, "node-0", TFL_STOP), TFL_E_STATE, "node-0", "who started it");
-    expect_error(
-        tfl_local_mark(s->local, "node-0", TFL_NODE_STOPPED, &err), &err, TFL_E_STATE, "it is running");
-    assert_int_equal(tfl_local_mark(s->local, "node-0", TFL_NODE_PAUSED, &err), 0);
-    assert_int_equal(tfl_local_mark(s->local, "node-0", TFL_NODE_RUNNING, &err), 0);
-    assert_int_equal(tfl_local_mark(s->local, "node-0", TFL_NODE_STOPPING, &err), 0);
+    expect_error(tfl_local_mark(s->local, "node-0", TFL_NODE_STOPPED, TFL_LOCAL_GONE, &err), &err,
+        TFL_E_STATE, "it is running");
+    assert_int_equal(tfl_local_mark(s->local, "node-0", TFL_NODE_PAUSED, TFL_LOCAL_GONE, &err), 0);
+    assert_int_equal(tfl_local_mark(s->local, "node-0", TFL_NODE_RUNNING, TFL_LOCAL_GONE, &err), 0);
+    assert_int_equal(tfl_local_mark(s->local, "node-0", TFL_NODE_STOPPING, TFL_LOCAL_GONE, &err), 0);
     assert_int_equal(tfl_local_signal(s->local, "node-0", 0, &err), 0); /* the spec's: TERM */
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     assert_false(tfl_local_here(s->local, "node-0"));
     struct tfl_next_exit *exit_op = tfl_local_next_exit(s->local);
-    assert_int_equal(tfl_local_mark(s->local, "node-0", TFL_NODE_STOPPED, &err), 0);
+    assert_int_equal(tfl_local_mark(s->local, "node-0", TFL_NODE_STOPPED, TFL_LOCAL_GONE, &err), 0);
     world_await(w, &exit_op->op, 1000);
     assert_true(exit_op->asked && exit_op->code == -1 && exit_op->signum == 0);
     assert_string_equal(exit_op->status, "gone");
@@ -84,7 +84,7 @@ static void tells_the_end_of_one_that_has_no_pid(void **state)
     const char *names[] = {"node-0"};
     world_ok(w, tfl_local_wait_ready(s->local, names, NULL, 1, 1000),
         2000); /* it has no url: it is ready when it runs */
-    assert_int_equal(tfl_local_mark(s->local, "node-0", TFL_NODE_EXITED, &err), 0);
+    assert_int_equal(tfl_local_mark(s->local, "node-0", TFL_NODE_EXITED, TFL_LOCAL_GONE, &err), 0);
     struct tfl_next_exit *exit_op = tfl_local_next_exit(s->local);
     world_await(w, &exit_op->op, 1000);
     assert_false(exit_op->asked);
@@ -109,7 +109,8 @@ static void refuses_what_is_not_there(void **state)
         tfl_local_adopt(s->local, "node-0", pid, &err), &err, TFL_E_NOT_FOUND, "node-0: there is no process");
     expect_error(tfl_local_adopt(s->local, "node-7", 0, &err), &err, TFL_E_USAGE, "node-7");
     expect_error(tfl_local_lay_out(s->local, "node-7", &err), &err, TFL_E_USAGE, "node-7");
-    expect_error(tfl_local_mark(s->local, "node-0", TFL_NODE_EXITED, &err), &err, TFL_E_STATE, "not started");
+    expect_error(tfl_local_mark(s->local, "node-0", TFL_NODE_EXITED, TFL_LOCAL_GONE, &err), &err, TFL_E_STATE,
+        "not started");
     world_ok(w, tfl_local_cleanup(s->local, 0), 2000);
     expect_error(tfl_local_adopt(s->local, "node-0", 0, &err), &err, TFL_E_STATE, "cleaned up");
     stage_free(s);

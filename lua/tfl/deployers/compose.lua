@@ -1,0 +1,283 @@
+--- The compose deployer: nodes are containers of this host's Docker engine. The compose tool makes them, the Engine API does all else.
+--- To the runner it is the local deployer, but that nodes live somewhere else: their ports, files, states, readiness and exits are kept
+--- where those of local nodes are. A node has the same port numbers in its container as outside, its files by a bind mount, and finds
+--- the others by their names.
+local base = require "tfl.deployers.local"
+local engines = require "tfl.deployers.compose.engine"
+local errors = require "tfl.errors"
+local images = require "tfl.deployers.compose.images"
+local proc = require "tfl.core.proc"
+local purge = require "tfl.deployers.compose.purge"
+local settings = require "tfl.deployers.compose.settings"
+local stack = require "tfl.deployers.compose.stack"
+local sys = require "tfl.core.sys"
+local task = require "tfl.core.task"
+local tool = require "tfl.deployers.compose.tool"
+local wait = require "tfl.core.wait"
+
+local Local = base.class
+local Compose = setmetatable({}, { __index = Local })
+Compose.__index = Compose
+for name, method in pairs(require "tfl.deployers.compose.watch") do Compose[name] = method end
+
+local NO_LINKS = "relays stand on 127.0.0.1, and containers speak to each other"
+local GATHER_SECONDS = 0.05 -- nodes that are started within this come to be by one call of the compose tool
+local STOP_SECONDS, CLEANUP_SECONDS, KILL_SECONDS = 10, 3, 10
+
+local M = {
+    name = "compose",
+    hop_ms = 20,
+    genesis_delay_ms = function(n) return 3000 + 400 * n end, -- containers come up one by one, about three in a second
+    capabilities = {
+        start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true, start_node = true,
+        snapshot = true,
+    },
+    defaults = settings.cluster,
+    ready_seconds = settings.ready_seconds,
+    why = { link = NO_LINKS, partition = NO_LINKS, isolate = NO_LINKS },
+}
+
+---@param options table {run_id, dir, problem, say}
+---@return table deployer
+function M.new(options)
+    local made = setmetatable(base.new(options), Compose)
+    made.run_id, made.problem, made.say = options.run_id, options.problem, options.say
+    made.project = "tfl-" .. options.run_id:lower():gsub("[^%w_-]", "-")
+    made.own, made.pending, made.upped, made.tasks = {}, {}, wait.signal(), {}
+    return made
+end
+
+function Compose:genesis_delay_ms(n) return M.genesis_delay_ms(n) end
+function Compose:capabilities() return M.capabilities end
+
+-- ---- where nodes live
+
+function Compose:site(node)
+    local site = Local.site(self, node)
+    site.host, site.dirs = "0.0.0.0", { run = "/node", data = "/node/data", log = "/node/logs" }
+    site.tracing = settings.tracing(self.cluster, node)
+    site.image = { programs = "/usr/local/bin", circuits = "/opt/circuits" }
+    return site
+end
+
+function Compose:host(node, for_nodes) return for_nodes and node.name or self.settings.host end
+
+function Compose:seen(node)
+    local site = self:site(node)
+    site.host = self.settings.host
+    return site
+end
+
+function Compose:fetch() end -- all that a node needs is in its image
+
+--- Looks whether everything is there, and begins to watch, before anything is made.
+function Compose:prepare(plan)
+    self.settings, self.cluster = settings.read(self.say), settings.cluster()
+    self.engine = engines.new()
+    self.engine:version()
+    tool.find()
+    images.need(self.engine, images.name(), self.say)
+    local id = proc.exec { "sh", "-c", 'echo "$(id -u):$(id -g)"' }
+    self.user = id.stdout:match "%d+:%d+"
+    self.labels = { ["tfl.run"] = self.run_id, ["tfl.state"] = proc.state_dir() }
+    if not self.settings.preserve then self.ledger = proc.ledger_add(purge.undo(self.engine, self.run_id)) end
+    Local.prepare(self, plan)
+    self:begin_watch()
+end
+
+-- ---- start
+
+--- What the compose file says of a node.
+local function service_of(self, node, spec)
+    local own, ports = self.own[node.name], {}
+    for name, port in pairs(self.addresses[node.index]) do
+        if name ~= (node.kind.peer_port or "p2p") then ports[#ports + 1] = ("%s:%d:%d"):format(self.settings.host, port, port) end
+    end
+    table.sort(ports)
+    local labels = { ["tfl.node"] = node.name }
+    for name, value in pairs(self.labels) do labels[name] = value end
+    local environment = { TFL_NODE = node.name }
+    for name, value in pairs(spec.env or {}) do environment[name] = value end
+    own.image = spec.image or images.name()
+    return stack.service {
+        service = node.name, image = own.image, program = { spec.argv[1] }, arguments = table.move(spec.argv, 2, #spec.argv, 1, {}),
+        environment = environment, user = self.user, folder = spec.cwd, ports = ports, extra_hosts = self.settings.extra_hosts,
+        labels = labels, stop_signal = "SIG" .. (spec.stop_signal or "TERM"),
+    }
+end
+
+--- Starts the container that the node has, or has one made when it has none, or one that is not as it should be now.
+function Compose:launch(node, spec)
+    local own = self.own[node.name] or { name = node.name, gone = wait.signal() }
+    self.own[node.name] = own
+    self.core:lay_out(node.name)
+    local block = service_of(self, node, spec)
+    own.died, own.signal = nil, spec.stop_signal or "TERM"
+    local since
+    if own.id and own.block == block then
+        since = task.wall_ms() / 1000
+        self.engine:start(own.id)
+    else
+        if own.id then self.engine:remove(own.id) end
+        own.id, own.block = nil, block
+        self:up(own)
+    end
+    self.core:adopt(node.name)
+    own.running = true
+    own.follow = self:spawn("logs", self.follow, self, own, spec.log, since)
+    if own.died then self:ended(own) return end
+    own.pid = self.engine:inspect(own.id).State.Pid
+end
+
+--- Waits until the compose tool has made a node, together with all that are started now.
+function Compose:up(own)
+    own.made = nil
+    table.insert(self.pending, own)
+    if not self.maker then
+        self.maker = self:spawn("up", function()
+            wait.sleep(GATHER_SECONDS)
+            while #self.pending > 0 do
+                local batch = self.pending
+                self.pending = {}
+                local ok, err = pcall(self.make, self, batch)
+                for _, one in ipairs(batch) do one.made = ok or err end
+                self.upped:notify()
+            end
+            self.maker = nil
+        end)
+    end
+    while own.made == nil do self.upped:wait() end
+    if own.made ~= true then error(own.made, 0) end
+end
+
+--- Renders the file with all nodes there have been, and has those of the batch made.
+function Compose:make(batch)
+    local blocks, names = {}, {}
+    for _, node in ipairs(self.nodes) do
+        local own = self.own[node.name]
+        if own then blocks[#blocks + 1] = own.block end
+    end
+    for i, own in ipairs(batch) do
+        names[i] = own.name
+        if own.image ~= images.name() then images.need(self.engine, own.image, self.say) end
+    end
+    local file = self.dir .. "/docker-compose.yml"
+    sys.write_file(file, stack.file(blocks, self.labels))
+    tool.up(self.project, file, names, self.dir .. "/logs/compose.log", self.engine.host)
+    for _, row in ipairs(self.engine:containers("tfl.run=" .. self.run_id)) do
+        local own = self.own[row.Labels["tfl.node"]]
+        if own then own.id = row.Id end
+    end
+    for _, own in ipairs(batch) do
+        if not own.id then
+            error(errors.new("spawn", "%s: the compose tool made no container for it; see %s/logs/compose.log", own.name, self.dir), 0)
+        end
+    end
+end
+
+--- In a container of its own, like the node's, but without a network.
+function Compose:command(spec, program)
+    local words = { "docker", "-H", self.engine.host, "run", "--rm", "--network=none", "--user=" .. self.user, "--read-only",
+        "--cap-drop=ALL", "--security-opt=no-new-privileges", "--workdir=/node", ("--volume=%s:/node"):format(spec.cwd) }
+    for label, value in pairs(self.labels) do words[#words + 1] = ("--label=%s=%s"):format(label, value) end
+    for key, value in pairs(spec.env or {}) do words[#words + 1] = ("--env=%s=%s"):format(key, value) end
+    table.move({ "--entrypoint=" .. (program or spec.argv[1]), spec.image or images.name() }, 1, 2, #words + 1, words)
+    return words
+end
+
+-- ---- stop
+
+local function wait_gone(own, seconds)
+    local deadline = task.now() + seconds
+    while own.running and task.now() < deadline do own.gone:wait(deadline - task.now()) end
+    return not own.running
+end
+
+--- Ends a node: its signal, and SIGKILL when that did not do within the time.
+function Compose:stop(name, options)
+    local own, how = self.own[name], options and options.how or "graceful"
+    if own.running and self:state(name) == "paused" then self:resume(name) end
+    self.core:mark(name, "stopping")
+    if how ~= "kill" then
+        self.engine:kill(own.id, how == "graceful" and own.signal or how)
+        if wait_gone(own, options and options.timeout or STOP_SECONDS) then return end
+    end
+    self.engine:kill(own.id, "KILL")
+    if wait_gone(own, KILL_SECONDS) then return end
+    local err = errors.new("timeout", "%s: its container is there still, %ds after SIGKILL", name, KILL_SECONDS)
+    err.node = name
+    error(err, 0)
+end
+
+function Compose:kill(name) self:stop(name, { how = "kill" }) end
+
+local function switch(verb, call, to, back)
+    return function(self, name)
+        self.core:mark(name, to)
+        local ok, err = pcall(self.engine[call], self.engine, self.own[name].id)
+        if ok then return end
+        self.core:mark(name, back)
+        if type(err) == "table" then err.message, err.node = ("%s: cannot %s it: %s"):format(name, verb, err.message), name end
+        error(err, 0)
+    end
+end
+Compose.pause = switch("pause", "pause", "paused", "running")
+Compose.resume = switch("resume", "unpause", "running", "paused")
+
+--- The pid of the container's program, as this host knows it.
+function Compose:pid(name)
+    local own = self.own[name]
+    return own and own.running and own.pid or nil
+end
+
+-- ---- the end
+
+--- Ends all nodes at once, then takes away what the run has made; with COMPOSE_RUNNER_PRESERVE all stays as it is.
+function Compose:cleanup()
+    self.closing = true
+    if self.maker then self.maker:cancel() end
+    local tasks, first = {}, nil
+    local preserve = self.settings and self.settings.preserve
+    for name, own in pairs(self.own) do
+        if own.running and not preserve then
+            tasks[#tasks + 1] = task.spawn("stop", self.stop, self, name, { timeout = CLEANUP_SECONDS })
+        end
+    end
+    for _, one in ipairs(tasks) do one:wait() end
+    if self.ledger then
+        local ok, err = pcall(purge.run, self.engine, "tfl.run=" .. self.run_id)
+        if ok then proc.ledger_done(self.ledger) else first = err end
+    elseif preserve and next(self.own) then
+        self.say(("the containers stay: `tfl clean` removes them; docker ps --filter label=tfl.run=%s shows them"):format(self.run_id))
+    end
+    self:end_watch()
+    for name, own in pairs(self.own) do
+        if own.running then -- nobody can tell any more
+            own.running = false
+            pcall(self.core.mark, self.core, name, "stopping")
+            pcall(self.core.mark, self.core, name, "stopped")
+        end
+    end
+    Local.cleanup(self)
+    if first then error(first, 0) end
+end
+
+--- What `tfl doctor` says of Docker: rows of {name, ok, message}.
+function M.doctor()
+    local function row(name, fn)
+        local ok, said = pcall(fn)
+        return { name = name, ok = ok, message = ok and said or type(said) == "table" and said.message or tostring(said) }
+    end
+    return {
+        row("engine", function()
+            local engine = engines.new()
+            return ("%s at %s"):format(engine:version().Version, engine.host)
+        end),
+        row("tool", function() return (select(2, tool.find())) end),
+        row("image", function()
+            return engines.new():image(images.name()) and images.name() or images.name() .. ": not made yet, the first run makes it"
+        end),
+    }
+end
+
+return M

@@ -1,0 +1,106 @@
+--- What the compose deployer hears of its containers: their ends, what they print, and that the engine is still there. Methods of it.
+local errors = require "tfl.errors"
+local task = require "tfl.core.task"
+local wait = require "tfl.core.wait"
+
+local Watch = {}
+
+local SEGMENT_BYTES = 32 * 1024 * 1024 -- of a log; the newest one to two are kept
+local LOG_SECONDS = 2 -- what a container has printed is read within this after its end
+local PING_SECONDS, PING_WITHIN = 5, 20
+
+--- A task that ends with the deployer at the latest.
+function Watch:spawn(name, fn, ...)
+    local one = task.spawn(name, fn, ...)
+    self.tasks[one] = true
+    return one
+end
+
+--- The engine is gone, or does not answer: the run cannot go on, and it is nobody's fault but the host's.
+local function lost(self, why)
+    if self.closing then return end
+    self.problem(errors.new("connect", "the Docker engine at %s went away during the run (%s); what it still has of this run, `tfl clean` "
+        .. "removes once it is back", self.engine.host, why))
+end
+
+local function read_events(self, next_event)
+    local ok, err = pcall(function()
+        for event in next_event do
+            local own = event.Action == "die" and self.own[event.Actor.Attributes["tfl.node"]]
+            -- a container that the tool makes may die before its id is known here
+            if own and (not own.id or own.id == event.Actor.ID) then
+                own.died = math.tointeger(tonumber(event.Actor.Attributes.exitCode)) or 0
+                if own.running then self:ended(own) end
+            end
+        end
+    end)
+    lost(self, ok and "its stream of events ended" or type(err) == "table" and err.message or tostring(err))
+end
+
+local function ping(self)
+    while true do
+        wait.sleep(PING_SECONDS)
+        local ok, err = pcall(self.engine.ask, self.engine, "GET", "/_ping", { timeout = PING_WITHIN })
+        if not ok then return lost(self, type(err) == "table" and err.message or tostring(err)) end
+    end
+end
+
+--- From here on every end of a container of the run is heard.
+function Watch:begin_watch()
+    local next_event, close = self.engine:events("tfl.run=" .. self.run_id)
+    self.close_events = close
+    self:spawn("events", read_events, self, next_event)
+    self:spawn("ping", ping, self)
+end
+
+function Watch:end_watch()
+    if self.close_events then self.close_events() end
+    for one in pairs(self.tasks) do one:cancel() end
+    self.tasks = {}
+end
+
+--- Appends to a log that is kept within a bound.
+local function writer(path)
+    local file, bytes
+    local function open()
+        file = assert(io.open(path, "ab"))
+        file:setvbuf "no"
+        bytes = file:seek "end"
+    end
+    open()
+    return function(text)
+        if not text then file:close() return end
+        if bytes >= SEGMENT_BYTES then
+            file:close()
+            os.rename(path, path .. ".1")
+            open()
+        end
+        file:write(text)
+        bytes = bytes + #text
+    end
+end
+
+--- What a container prints, from one start to its end, goes to the log of its node.
+function Watch:follow(own, path, since)
+    local write = writer(path)
+    local _ <close> = setmetatable({}, { __close = function() write(nil) end })
+    local ok, next_text, close = pcall(self.engine.logs, self.engine, own.id, since)
+    if not ok then return end -- the engine is gone: whoever reads events says so
+    local _ <close> = setmetatable({}, { __close = close })
+    pcall(function()
+        for text in next_text do write(text) end
+    end)
+end
+
+--- A container has ended: once its last words are in the log, its node is told to be stopped, or exited when nobody asked.
+function Watch:ended(own)
+    self:spawn("end", function()
+        if own.follow then own.follow:wait(LOG_SECONDS) end
+        if not own.running then return end
+        own.running = false
+        self.core:mark(own.name, self:state(own.name) == "stopping" and "stopped" or "exited", own.died)
+        own.gone:notify()
+    end)
+end
+
+return Watch

@@ -1,0 +1,247 @@
+--- `-d compose` on a real Docker engine.
+local bundles = require "spec.support.bundles"
+local docker = require "spec.support.docker"
+local support = require "spec.support"
+
+support.guard()
+local bundle = bundles.shared "linux"
+
+local LIVENESS = { "scenarios/liveness.lua", "-d", "compose", "-n", "3", "--seed", "7" }
+
+--- All that has a label of the run's kind and belongs to this test.
+local function left()
+    local filter = " --filter " .. support.quote("label=tfl.state=" .. support.dir() .. "/state/tfl")
+    return docker.run("ps -aq" .. filter) .. docker.run("network ls -q" .. filter) .. docker.run("volume ls -q" .. filter)
+end
+
+local function containers(format)
+    return docker.run(("ps -a --filter %s --format %s"):format(support.quote("label=tfl.state=" .. support.dir() .. "/state/tfl"),
+        support.quote(format)))
+end
+
+docker.describe("-d compose", function()
+    local image
+
+    setup(function()
+        image = ("tfl-spec-compose-%d:1"):format(os.time())
+        local out, code = support.sh(("LOGOS_BLOCKCHAIN_TESTNET_IMAGE=%s %s/scripts/build/build_test_image.sh --bundle %s"):format(image,
+            support.root, support.quote(bundle())))
+        assert(code == 0, out)
+    end)
+    after_each(function() -- what a failed test has left
+        local filter = support.quote("label=tfl.state=" .. support.dir() .. "/state/tfl")
+        support.sh(("docker ps -aq --filter %s | xargs -r docker rm -fv; docker network ls -q --filter %s | xargs -r docker network rm")
+            :format(filter, filter))
+    end)
+    teardown(function() support.sh("docker image rm -f " .. image) end)
+
+    --- What run and start take, with the image of these specs and short slots.
+    local function compose(spec)
+        local env = { LOGOS_BLOCKCHAIN_TESTNET_IMAGE = image, CONSENSUS_SLOT_TIME = "100ms", LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD = "1" }
+        for name, value in pairs(spec.env or {}) do env[name] = value end
+        spec.env = env
+        return spec
+    end
+    local function liveness(...)
+        local spec = { table.unpack(LIVENESS) }
+        for _, word in ipairs { ... } do spec[#spec + 1] = word end
+        return compose(spec)
+    end
+    --- A scenario whose one workload does this to `ctx`.
+    local function script(code)
+        return support.write("script.lua", 'tfl.script("by_hand", {nodes = 3, topology = function(t) t:full() end}, function(ctx)\n'
+            .. code .. "\nend)")
+    end
+
+    it("passes as on the host, in containers without rights, and takes away all it made", function()
+        local run = support.start(liveness("-t", "8s", "--keep", "--json"))
+        run:wait_output("liveness: run", 60)
+        local names = {}
+        for name in containers('{{.Label "tfl.node"}}'):gmatch "%S+" do names[#names + 1] = name end
+        table.sort(names)
+        assert.same({ "node-0", "node-1", "node-2" }, names)
+        local format = "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.HostConfig.Memory}} "
+            .. "{{.HostConfig.PidsLimit}} {{.HostConfig.Privileged}} {{range .NetworkSettings.Ports}}{{(index . 0).HostIp}}{{end}}"
+        for id in containers("{{.ID}}"):gmatch "%S+" do
+            assert.equal("true [ALL] [no-new-privileges:true] 1073741824 512 false 127.0.0.1",
+                docker.run(("inspect -f %s %s"):format(support.quote(format), id)))
+        end
+        local result = run:wait(120)
+        assert.equal(0, result.code, result.text)
+        assert.equal("compose", result.summary.deployer)
+        assert.equal("", left())
+        for i = 0, 2 do
+            assert.truthy(support.read(("%s/logs/logos-blockchain-node-%d.log"):format(support.run_folder(), i)):find "listens for peers")
+        end
+    end)
+
+    it("leaves nothing when tfl is killed, neither in its run nor while the containers come up", function()
+        for _, moment in ipairs { "liveness: run", "liveness: deploy" } do
+            local run = support.start(liveness("-t", "60s"))
+            run:wait_output(moment, 60)
+            if moment:find "deploy" then support.eventually(function() return left() ~= "" end, 30, "anything made") end
+            assert.not_equal("", left())
+            run:signal "KILL"
+            run:wait()
+            support.eventually(function() return left() == "" end, 10, function() return "nothing left; there is:\n" .. left() end)
+        end
+    end)
+
+    it("fails the run when a container ends unasked, with the end of its log", function()
+        local run = support.start(liveness("-t", "60s", "--json"))
+        run:wait_output("liveness: run", 60)
+        docker.run("kill " .. containers("{{.Names}}"):match "%S*node%-1%S*")
+        local result = run:wait(60)
+        assert.equal(1, result.code, result.text)
+        assert.equal("node_exited", result.summary.error.code)
+        assert.matches("node-1 ended by itself (killed by SIGKILL) during the run; its log ends:", result.summary.error.message, 1, true)
+        assert.matches("INFO", result.summary.error.message, 1, true)
+        assert.equal("", left())
+    end)
+
+    it("does all verbs to nodes, starts others later, and copies data", function()
+        local result = support.run(compose { timeout = 120, "-d", "compose", script [[
+            local node = ctx:node(1)
+            local function up() return node:client():consensus_info().height end
+            ctx:wait_for_height(2)
+            node:stop()
+            node:start() node:wait_ready{within = "20s"}
+            node:pause()
+            assert(not tfl.try(function() return node:client():consensus_info({timeout = "300ms"}) end))
+            node:resume() up()
+            node:pause() node:kill()
+            local copy = ctx:node(1):snapshot("copy")
+            node:restart{wipe = true} node:wait_ready{within = "20s"}
+            node:restart{args = {"--test", "drop_every=1000"}} node:wait_ready{within = "20s"}
+            local late = ctx:start_node("late", {peers = {0, 1}, snapshot = copy})
+            late:wait_ready{within = "20s"}
+            assert(late:client():network_info().n_peers >= 2)
+            assert(#ctx:descriptors() == 4)
+            local command = ctx:descriptors()[2].command
+            command[#command + 1] = "--version"
+            assert(tfl.exec(command).stdout:find "tfl%-node")
+            local ok, err = tfl.try(function() node:start() end)
+            assert(not ok and err.code == "wrong_state", tostring(err))
+            ok, err = tfl.try(function() ctx:partition({0}, {1, 2}) end)
+            assert(not ok and tostring(err):find "deployer compose cannot do that", tostring(err))
+        ]] })
+        assert.equal(0, result.code, result.text)
+        assert.equal("", left())
+    end)
+
+    it("ends as infra, and does not hang, when the engine goes away in mid-run", function()
+        local socket = support.path "engine.sock"
+        local function engine()
+            local between = support.start {
+                program = "python3", support.root .. "/spec/support/unix_pipe.py", socket, "/var/run/docker.sock",
+            }
+            support.eventually(function() return os.rename(socket, socket) end)
+            return between
+        end
+        local between = engine()
+        local spec = liveness("-t", "60s", "--json")
+        spec.env.DOCKER_HOST = "unix://" .. socket
+        local run = support.start(spec)
+        run:wait_output("liveness: run", 60)
+        between:signal "KILL"
+        local result = run:wait(60)
+        assert.equal(3, result.code, result.text)
+        assert.matches("the Docker engine at unix://" .. socket .. " went away during the run", result.summary.error.message, 1, true)
+        assert.not_equal("", left()) -- nobody could take it away
+        local clean = support.run { "clean" }
+        assert.equal(3, clean.code, clean.text)
+        os.remove(socket)
+        engine() -- it is back
+        clean = support.run { "clean" }
+        assert.equal(0, clean.code, clean.text)
+        assert.equal("", left())
+    end)
+
+    it("never pulls: a missing image is made, or named", function()
+        local spec = liveness("-t", "8s")
+        spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE = "tfl-spec-none:1"
+        local result = support.run(spec)
+        assert.equal(3, result.code, result.text)
+        local message = "there is no image tfl-spec-none:1 here, and LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD forbids to make it"
+        assert.matches(message, result.text, 1, true)
+    end)
+
+    it("says so when somebody has taken the port of a node that was down", function()
+        local go = support.path "go"
+        local run = support.start(compose { "-d", "compose", script(([[
+            local node = ctx:node(1)
+            node:stop()
+            print("port " .. node:client():base_url():match ":(%%d+)$")
+            ctx:eventually(function() return io.open(%q) end)
+            local ok, err = tfl.try(function() node:start() end)
+            print("start " .. tostring(ok) .. " " .. tostring(err))
+            ctx:node(0):client():consensus_info()
+        ]]):format(go)) })
+        local port = run:wait_output("port (%d+)", 60)
+        support.start { program = "python3", "-c", ([[
+import socket, time
+s = socket.create_server(("127.0.0.1", %s))
+print("held", flush=True)
+time.sleep(600)]]):format(port) }:wait_output "held"
+        support.write("go", "")
+        local result = run:wait(60)
+        assert.equal(0, result.code, result.text)
+        assert.matches("start false Docker: POST /containers/", result.text, 1, true)
+        assert.matches("address already in use", result.text, 1, true)
+        assert.equal("", left())
+    end)
+
+    it("shows what the compose tool says when it fails", function()
+        local spec = liveness("-t", "8s")
+        spec.env.COMPOSE_RUNNER_HOST = "203.0.113.7" -- no address of this host
+        local result = support.run(spec)
+        assert.equal(3, result.code, result.text)
+        assert.matches("up ended with exit code 1; its output ends:", result.text, 1, true)
+        assert.matches("cannot assign requested address", result.text, 1, true)
+        assert.equal("", left())
+    end)
+
+    it("leaves the stack when asked to, until it is cleaned", function()
+        local spec = liveness("-t", "8s")
+        spec.env.COMPOSE_RUNNER_PRESERVE, spec.env.TESTNET_PRINT_ENDPOINTS = "1", "1"
+        spec.env.LOGOS_BLOCKCHAIN_CFGSYNC_PORT = "4400"
+        local result = support.run(spec)
+        assert.equal(0, result.code, result.text)
+        assert.matches("LOGOS_BLOCKCHAIN_CFGSYNC_PORT is set and means nothing here", result.err, 1, true)
+        local line = "TESTNET_ENDPOINTS prometheus=%- grafana=%- node%-0=http://127%.0%.0%.1:(%d+) node%-1=%S+ node%-2=%S+\n"
+        local url = result.out:match(line)
+        assert.truthy(url, result.text)
+        assert.truthy(support.http(tonumber(url), "/cryptarchia/info"))
+        assert.matches("the containers stay: `tfl clean` removes them", result.err, 1, true)
+        local clean = support.run { "clean" }
+        assert.matches(": 4 containers, networks and volumes removed", clean.out, 1, true)
+        assert.equal("", left())
+    end)
+end)
+
+describe("-d compose without an engine", function()
+    it("says what to do", function()
+        local spec = { table.unpack(LIVENESS) }
+        spec.env = { DOCKER_HOST = "unix:///nowhere/docker.sock" }
+        local result = support.run(spec)
+        assert.equal(3, result.code, result.text)
+        assert.matches("the Docker engine at unix:///nowhere/docker.sock cannot be reached", result.text, 1, true)
+    end)
+
+    it("refuses what it cannot do, before anything starts", function()
+        local result = support.run { "check", "scenarios/partition_heal.lua", "-d", "compose" }
+        assert.equal(2, result.code, result.text)
+        assert.matches("the deployer compose cannot do that (", result.text, 1, true)
+    end)
+
+    it("refuses settings that make no sense", function()
+        for name, value in pairs { COMPOSE_RUNNER_HOST = "nowhere", COMPOSE_RUNNER_HTTP_TIMEOUT_SECS = "soon",
+            COMPOSE_RUNNER_HOST_GATEWAY = "1.2.3", DOCKER_HOST = "ssh://host" } do
+            local spec = { table.unpack(LIVENESS) }
+            spec.env = { [name] = value }
+            local result = support.run(spec)
+            assert.equal(2, result.code, result.text)
+            assert.matches(name .. "=" .. value, result.text, 1, true)
+        end
+    end)
+end)
