@@ -198,6 +198,28 @@ describe("a report", function()
         assert.same({ x = 2 }, charts.a.drawn)
     end)
 
+    it("has place for many nodes and many faults", function()
+        local nodes, lines, faults, samples = {}, { usual[1], usual[2], usual[3] }, {}, 0
+        for i = 1, 100 do
+            nodes[i] = { name = "node-" .. i, height = 1, tip = ID }
+            lines[#lines + 1] = { t = 1 + i / 50, type = "adopt", node = "node-" .. i, slot = 3, height = 1, id = ID }
+            lines[#lines + 1] = { t = 4, type = "propagation", node = "node-" .. i, from = { "node-1", "node-50" }, n = { 2, i },
+                p50_ms = { 1.5, i }, max_ms = { 2, 200 } }
+            samples = samples + 2 + i
+        end
+        for i = 1, 3000 do
+            faults[i] = { id = i, verb = "restart", targets = { "node-1" }, by = "chaos", from = i / 1000, to = i / 1000 }
+        end
+        local html = report(folder { ["events.jsonl"] = events(lines), ["summary.json"] = summary { nodes_detail = nodes, faults = faults,
+            nodes = 100, verdict = "pass" } })
+        local charts = browser.charts(html)
+        assert.same({ tip = 100, lib = 100, fault = 3000 }, charts.heights.drawn)
+        assert.same({ node = 100, fault = 3000 }, charts.behind.drawn)
+        assert.same({ cell = samples }, charts.propagation.drawn)
+        assert.is_true(browser.count(charts.propagation.body, "data-mark=") <= 32 * 32)
+        assert.is_true(browser.count(charts.heights.body, 'data-mark="fault"') <= 480)
+    end)
+
     it("shows the end of the log of a node that died, wherever the folder is now", function()
         local log = {}
         for i = 1, 3000 do log[i] = "line " .. i end

@@ -163,8 +163,9 @@ for name in ([[node_started node_paused node_resumed node_ready log_error captur
 local function new_model()
     return {
         head = {}, last_t = 0, tips = {}, tip = {}, libs = {}, lib = {}, undone_libs = {}, conflicts = {}, gaps = {}, lines = {},
-        phases = {}, problems = {}, exits = {}, faults = {}, fault_by_id = {}, skipped = {}, propagation = {}, reorgs = { t = {}, depth = {},
-        node = {}, height = {} }, transactions = { intended = {}, sent = {}, accepted = {}, included = {}, final = {} },
+        phases = {}, problems = {}, exits = {}, faults = {}, fault_by_id = {}, skipped = {}, propagation = {},
+        reorgs = { t = {}, depth = {}, node = {}, height = {} },
+        transactions = { intended = {}, sent = {}, accepted = {}, included = {}, final = {} },
         blocks = { n = 0, index = {}, id = {}, up = {}, orphans = {}, slot = {}, height = {}, node = {}, transactions = {}, t = {} },
         broken = 0, unknown = {}, n_lines = 0,
     }

@@ -102,6 +102,8 @@ function M.heights(run, names, t1)
     }
 end
 
+local function many(n, what) return html.number(n) .. " " .. what .. (n == 1 and "" or "s") end
+
 --- Reorganisations: one stem each, or one for all of the same depth in the same column.
 ---@param run tfl.ReportRun
 ---@param index table<string, integer> of nodes
@@ -137,8 +139,8 @@ function M.reorgs(run, index, t1)
     end
     return plot.figure {
         id = "chart-reorgs", title = "Reorganisations", marks = { reorg = #r.t, fault = #run.summary.faults },
-        about = ("%s times a node left the branch it was on; the deepest undid %s."):format(html.number(#r.t),
-            html.number(run.summary.blocks.max_reorg_depth or deepest) .. " blocks"),
+        about = #r.t == 0 and "No node left the branch it was on." or ("A node left the branch it was on %s; the deepest undid %s.")
+            :format(many(#r.t, "time"), many(run.summary.blocks.max_reorg_depth or deepest, "block")),
         svg = p:svg "Reorganisations over time, by depth",
         table = #rows > 0 and html.table("The deepest reorganisations", { "time", "node", { "blocks undone", "n" }, { "to height", "n" } },
             rows) or nil,

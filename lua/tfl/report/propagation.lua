@@ -30,7 +30,7 @@ end
 
 local function label(names, i, share)
     local first, last = names[(i - 1) * share + 1], names[math.min(#names, i * share)]
-    return first == last and first or first .. " – " .. last
+    return first == last and first or ("%s +%d"):format(first, math.min(#names, i * share) - (i - 1) * share - 1)
 end
 
 --- The shade of a delay on a logarithmic scale from the least to the greatest median.
@@ -99,7 +99,7 @@ function M.figure(run, names, index)
             end
         end
     end
-    local tall = TOP + side * height + 6
+    local tall = math.ceil(TOP + side * height + 6)
     return plot.figure {
         id = "chart-propagation", title = "Propagation of blocks", marks = { cell = total },
         about = ("How long a block took from the node that told of it first to each other node: %s samples, median %s, 99 %% within %s.")

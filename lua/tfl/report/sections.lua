@@ -63,7 +63,7 @@ function M.figures(run)
         if value then out[#out + 1] = tile(label, html.number(value), note, group .. "." .. key, value) end
     end
     local b, p, t = s.blocks, s.propagation_ms, s.transactions
-    count("blocks on the chain", "blocks", "canonical", b.expected and html.number(math.floor(b.expected + 0.5)) .. " expected"
+    count("blocks on the chain", "blocks", "canonical", (b.expected or 0) > 0 and html.number(math.floor(b.expected + 0.5)) .. " expected"
         .. (b.required and ", ≥ " .. html.number(b.required) .. " required" or ""))
     count("blocks observed", "blocks", "observed", b.canonical_height and "common height " .. html.number(b.canonical_height))
     count("irreversible height", "blocks", "final_height")
