@@ -4,6 +4,7 @@
 #include "bindings/task.h"
 #include "net/http_client.h"
 #include "proc/guardian.h"
+#include "terminal/tty.h"
 
 #include <fcntl.h>
 #include <lualib.h>
@@ -24,6 +25,7 @@ static void interrupted(struct tfl_engine *engine, int signum)
     engine->signum = signum;
     if (++engine->interrupts > 1) {
         tfl_guardian_interrupted();
+        tfl_tty_restore();
         dprintf(STDERR_FILENO, "\ntfl: asked twice to stop; leaving at once, the guardian cleans up\n");
         _exit(130);
     }
@@ -96,7 +98,7 @@ static void preload(lua_State *L)
         {"local", tfl_open_local}, {"record", tfl_open_record}, {"proc", tfl_open_proc},
         {"load", tfl_open_load}, {"links", tfl_open_links}, {"pacer", tfl_open_pacer},
         {"wallet", tfl_open_wallet}, {"ledger", tfl_open_ledger}, {"keys", tfl_open_keys},
-        {"http", tfl_open_http}};
+        {"http", tfl_open_http}, {"terminal", tfl_open_terminal}};
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     for (size_t i = 0; i < TFL_LEN(modules); i++) {
         lua_pushfstring(L, "tfl.core.%s", modules[i].name);

@@ -84,5 +84,6 @@ int tfl_open_sys(lua_State *L);
 int tfl_open_keys(lua_State *L);
 int tfl_open_wallet(lua_State *L);
 int tfl_open_ledger(lua_State *L);
+int tfl_open_terminal(lua_State *L);
 
 #endif

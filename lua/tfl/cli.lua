@@ -14,6 +14,7 @@ local plan = require "tfl.plan"
 local proc = require "tfl.core.proc"
 local purge = require "tfl.deployers.compose.purge"
 local report = require "tfl.report"
+local repl = require "tfl.repl"
 local runner = require "tfl.runner"
 local screen = require "tfl.screen"
 local suggest = require "tfl.suggest"
@@ -23,7 +24,7 @@ local text = require "tfl.text"
 local verdict = require "tfl.verdict"
 
 local M = {}
-local commands = { "run", "check", "matrix", "test", "report", "clean", "doctor", "help", "version" }
+local commands = { "run", "check", "matrix", "repl", "test", "report", "clean", "doctor", "help", "version" }
 local USAGE, INFRA = 2, 3
 
 local unwritten = false
@@ -64,8 +65,8 @@ local function html_file(value)
     return nil, string.format("--report %s: a file that ends in .html was expected; put the scenario before --report", value)
 end
 
-local function shared(command)
-    command:argument("files", "scenario file"):args "+"
+local function shared(command, how_many)
+    command:argument("files", "scenario file"):args(how_many or "+")
     command:option("-d --deployer", "where the nodes run: local (this host; also called host), compose (Docker), or a tfl.deployer of "
         .. "the file"):default "local"
     command:option("-n --nodes", "number of nodes"):convert(whole("-n", 0))
@@ -78,8 +79,8 @@ end
 local function parser()
     local p = argparse("tfl", "tfl: scenarios for multi-node blockchain networks. `tfl FILE.lua` is `tfl run FILE.lua`.")
     p:add_help(false):help_max_width(96):command_target "command"
-    p:epilog("tfl help run, check, matrix: their options. tfl help env, exit, scenario, transactions, faults, hand, extending, "
-        .. "deployer: a screen each.")
+    p:epilog("tfl help run, check, matrix: their options. tfl help env, exit, scenario, transactions, faults, hand, repl, "
+        .. "extending, deployer: a screen each.")
     local by_name = {}
     local function command(name, about)
         by_name[name] = p:command(name, about):add_help(false)
@@ -94,8 +95,10 @@ local function parser()
     run:flag("-q --quiet", "only the summary")
     run:option("--inconclusive", "count inconclusive as this"):choices { "fail", "pass" }
     run:option("--report", "write an HTML report to this .html file (report.html in the run's folder)"):args "?":convert(html_file)
+    run:flag("--repl-on-failure", "open tfl repl on the cluster of a run that fails, before it is taken down")
     shared(command("check", "print the plan and what it would take to pass; start nothing"))
     matrix.options(command("matrix", "run scenarios with many values and seeds, several at once"), { whole = whole, key_value = key_value })
+    shared(command("repl", "start a cluster, of a scenario or plain, and drive it by hand (tfl help repl)"), "?")
     local test = command("test", "run busted specs of your own, which may use tfl.cluster")
     test:argument("files", "spec file or folder"):args "+"
     test:option("-d --deployer", "where the nodes run: local, compose, or a tfl.deployer of the specs"):default "local"
@@ -203,6 +206,7 @@ local function plans_of(args)
             local made = plan.build(scenario, options)
             made.keep = args.keep or kept and kept ~= ""
             made.inconclusive_as = args.inconclusive
+            made.before_teardown = args.repl_on_failure and repl.on_failure or nil
             plans[#plans + 1] = made
         end
     end
@@ -313,7 +317,7 @@ local function help(args)
     local topics = require "tfl.help"
     local _, by_name = parser()
     if by_name[args.topic] then
-        say(1, by_name[args.topic]:get_help() .. "\n")
+        say(1, by_name[args.topic]:get_help() .. "\n" .. (topics[args.topic] and "\n" .. topics[args.topic] or ""))
         return 0
     end
     if not topics[args.topic] then
@@ -328,6 +332,7 @@ end
 local actions = {
     run = run, check = check, test = test_command.run, report = make_report, clean = clean, doctor = doctor, help = help,
     matrix = function(args, argv) return matrix.run(args, argv, { plans_of = plans_of, parse = parse }) end,
+    repl = function(args) return repl.run(args, options_of(args)) end,
     version = function()
         say(1, "tfl " .. sys.version .. "\n")
         return 0

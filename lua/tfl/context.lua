@@ -8,20 +8,27 @@ local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
 local wallets = require "tfl.wallets"
 
+local M = {}
 local Context = {}
-for name, method in pairs(require "tfl.context.faults") do Context[name] = method end
+for _, part in ipairs { require "tfl.context.faults", (require "tfl.context.load") } do
+    for name, method in pairs(part) do Context[name] = method end
+end
 local later = { telemetry = true }
 local meta = {
     __index = function(_, name)
         if Context[name] then return Context[name] end
         if later[name] then errors.usage("ctx:%s is not there yet in this version of tfl", name) end
-        local names = {}
-        for known in pairs(Context) do names[#names + 1] = known end
-        errors.usage("ctx:%s: there is no such method%s", tostring(name), suggest.hint(tostring(name), names))
+        errors.usage("ctx:%s: there is no such method%s", tostring(name), suggest.hint(tostring(name), M.names()))
     end,
 }
 
-local M = {}
+--- The names of all methods, in any order.
+---@return string[]
+function M.names()
+    local names = {}
+    for name in pairs(Context) do names[#names + 1] = name end
+    return names
+end
 
 ---@param run table the runner's
 ---@param owner table {kind, name, looked, judgement, figures}: whose hook runs

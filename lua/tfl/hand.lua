@@ -12,6 +12,14 @@ local M = {}
 
 local SHAPE = { "nodes", "start", "topology", "wallets", "snapshot", "duration", "genesis" }
 
+--- Gives a scenario its one workload, fn(ctx).
+local function driven(made, how, fn)
+    rawset(made, "hand", how)
+    local workload = describe.workload("script", { start = function(_, ctx) fn(ctx) end })
+    workload.expectations = { describe.expectation "script" }
+    return made:with_workload(workload):build()
+end
+
 --- The description of a run whose one workload is fn(ctx).
 ---@param context table of the file
 ---@param what string names the call in messages
@@ -31,10 +39,21 @@ local function scenario_of(context, what, name, options, fn)
     made:enable_node_control { links = true }
     local genesis = options.genesis and duration.to_seconds(options.genesis, nil, what .. ", genesis")
     if genesis and options.snapshot then errors.usage("%s: the genesis of a snapshot is over; leave genesis out", what) end
-    rawset(made, "hand", { none = options.start == "none", snapshot = options.snapshot, genesis = genesis })
-    local workload = describe.workload("script", { start = function(_, ctx) fn(ctx) end })
-    workload.expectations = { describe.expectation "script" }
-    return made:with_workload(workload):build()
+    return driven(made, { none = options.start == "none", snapshot = options.snapshot, genesis = genesis }, fn)
+end
+
+--- The cluster of a scenario with fn(ctx) instead of all that the scenario does and expects. Its k may be too small for so long a run:
+--- whoever drives it by hand wants this chain.
+---@param made table scenario
+---@param options {wallets: integer, duration: any} wallets: when it has none, and its nodes know them
+---@param fn fun(ctx: table)
+function M.on(made, options, fn)
+    for _, name in ipairs { "workloads", "expectations" } do rawset(made, name, {}) end
+    for _, name in ipairs { "load", "chaos" } do rawset(made, name, false) end
+    made:with_run_duration(options.duration):enable_node_control { links = true }
+    made.topology.unsafe_k = true
+    if not made.accounts and made.topology._kind == "reference" and not made.topology._kinds then made:wallets(options.wallets) end
+    return driven(made, {}, fn)
 end
 
 --- tfl.script(name[, options], fn): a scenario that is a function of ctx. It passes when fn returns, saw something, and safety holds.

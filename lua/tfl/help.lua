@@ -193,4 +193,24 @@ Nothing is left behind: processes are found by TFL_RUN_ID in their environment; 
 node:fail(fmt, …), plan:fail: it could not be done, and that is not the script's fault (exit 3). Any other error is the script's (exit 2).
 Example: scenarios/custom_deployer.lua
 ]],
+    repl = [[
+A cluster that runs while you type:
+  tfl repl [SCENARIO.lua]
+      3 nodes and 10 wallets, or the cluster of a scenario; its workloads and expectations are not run. Faults of links work always.
+      It ends with :quit or Ctrl-D, or after 12 hours (-t). Everything is taken down, however it ends.
+  tfl SCENARIO.lua --repl-on-failure
+      the same on the cluster of a run that has failed, still running, before it is taken down.
+Lines
+  Lua. An expression shows its value; the methods of ctx are there by their names: node(1):kill(), wait_for_height(20), spawn(fn), …
+  Globals stay; a local ends with its line. _ is the last result. What is not finished goes on in the next line.
+  Ctrl-C cancels what runs, or the line; Tab completes; Ctrl-R searches. History: $XDG_STATE_HOME/tfl/history.
+  start_load{per_second =, duration =, kind =, targets =} → load with :counts(), :wait("included", {within =}), :stop()
+Commands
+  :nodes  :blocks [N]  :tree [N]  :faults  :log NODE [LINES]  :watch [FOR] EXPR
+  :load RATE [FOR] [KIND]  :load stop  :load      :run SCENARIO [OPTION…]      :save FILE      :events off|few|all  :more  :help  :quit
+  :save writes what was done, at the slots it was done, as a scenario: what only looked is left out, what failed is a comment.
+News (reorganisations, finality, crashes) are told above the line you type. A node that dies by itself does not end the session.
+From a pipe it reads lines as a script: no prompts, no colours; errors and news go to stderr with the number of the line.
+Exit: 0; 1 when safety failed or a node died by itself, or (from a pipe) a line failed; 130 after a signal; 3 when it could not start.
+]],
 }

@@ -49,6 +49,20 @@ function M.script_error(what, value, traceback)
     return errors.new("script_error", "%s: %s%s", what, text, table.concat(frames, "", 1, math.min(#frames, 8)))
 end
 
+--- The globals of a script.
+---@param tfl table
+---@param print function
+---@return table
+function M.environment(tfl, print)
+    local env = setmetatable({ tfl = tfl, print = print }, { __index = _G })
+    for _, name in ipairs { "string", "table", "math", "os", "io", "utf8", "coroutine" } do
+        env[name] = {} -- a copy: what a script does to its libraries stays with it
+        for key, value in pairs(_G[name]) do env[name][key] = value end
+    end
+    env._G = env
+    return env
+end
+
 ---@param file string
 ---@param options table {params, nodes, duration} from the command line
 ---@return table[] scenarios raises usage or script errors
@@ -59,12 +73,7 @@ function M.load(file, options)
     local context = {
         params = options.params or {}, nodes = options.nodes, duration = options.duration, declared = {}, scenarios = {}, kinds = {},
     }
-    local env = setmetatable({ tfl = api.api(context), print = screen.print }, { __index = _G })
-    for _, name in ipairs { "string", "table", "math", "os", "io", "utf8", "coroutine" } do
-        env[name] = {} -- a copy: what a script does to its libraries stays with it
-        for key, value in pairs(_G[name]) do env[name][key] = value end
-    end
-    env._G = env
+    local env = M.environment(api.api(context), screen.print)
     local chunk, syntax = loadfile(file, "t", env)
     if not chunk then fail("script_error", "%s", syntax) end
     local loading = task.spawn("load", function()

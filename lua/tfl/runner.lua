@@ -156,7 +156,7 @@ function Run:watch_exits()
                 exit.status, self.all_ready and "during the run" or "before it was ready", tail)
             err.node = exit.node
             self:problem(self.all_ready and not full and "fail" or "infra", err)
-            self:stop()
+            if self.session then self.session:crashed(exit) else self:stop() end
         end
     end
 end
@@ -387,6 +387,7 @@ function M.run(plan, ui)
     end
     run:walk()
     run:evaluate()
+    if plan.before_teardown then plan.before_teardown(run) end
     run:teardown()
     return summary.finish(run)
 end

@@ -9,6 +9,7 @@ local MAY_USE = {
     net = { "loop" },
     proc = { "loop" },
     sched = { "loop" },
+    terminal = { "loop" },
     chain = { "base" },
     topology = { "chain" },
     client = { "net", "chain" },
@@ -17,7 +18,8 @@ local MAY_USE = {
     deploy = { "proc", "net", "topology", "client" },
     record = { "base" },
     node = { "base", "loop", "chain", "net" },
-    bindings = { "base", "loop", "net", "proc", "sched", "chain", "topology", "client", "feed", "load", "deploy", "record" },
+    bindings = { "base", "loop", "net", "proc", "sched", "chain", "topology", "client", "feed", "load", "deploy", "record",
+        "terminal" },
 }
 
 -- Headers of a room that not all who may use the room may include: {room that asks, header pattern, why not}.
@@ -32,6 +34,7 @@ local LIBRARIES = {
     { "^lauxlib%.h$", { "^bindings/" } },
     { "^lualib%.h$", { "^bindings/" } },
     { "^ev%.h$", { "^engine/loop/" } },
+    { "^histedit%.h$", { "^engine/terminal/" } },
     { "^curl/", { "^engine/net/http_client[^/]*$" } },
     { "^microhttpd%.h$", { "^engine/net/http_server[^/]*$", "^engine/net/http_impl%.h$" } },
     { "^sqlite3%.h$", { "^engine/node/" } },

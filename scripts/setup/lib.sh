@@ -36,6 +36,7 @@ missing_other() {
         cmd:*) command -v "${check#*:}" ;;
         pc:*) pkg-config --exists "${check#*:}" || pkg-config --exists lua-5.4 ;;
         h:*) printf '#include <%s>\n' "${check#*:}" | cc -I/usr/include/libev -E - ;;
+        py:*) /usr/bin/python3 -c "import ${check#*:}" ;;
         lua:*) lua5.4 -e "require '${check#*:}'" || lua -e "require '${check#*:}'" ;;
         esac >/dev/null 2>&1 || printf '%s\n' "${name%%|*}"
     done

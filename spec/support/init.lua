@@ -140,6 +140,9 @@ local function command_of(spec)
     return table.concat(words, " ")
 end
 
+--- The same for other helpers: a command of sh that becomes tfl with its arguments and env.
+support.command = command_of
+
 -- The summary: the last line of stdout with --json, else summary.json of the newest run folder of this test.
 local function summary_of(spec, out)
     for _, word in ipairs(spec) do
@@ -223,6 +226,11 @@ function support.start(spec)
         return tonumber(support.read(base .. ".pid"))
     end, 10, "tfl was not started")
     return handle
+end
+
+--- Has a program of another helper killed at the end of the test, if it still lives: it has alive() and signal(), as a handle.
+function support.adopt(handle)
+    current.handles[#current.handles + 1] = handle
 end
 
 --- True until the process has ended.

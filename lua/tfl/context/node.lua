@@ -74,14 +74,19 @@ function Node:snapshot(name)
     return run.faults:alone(entry, "snapshot", function() return run:snapshot(entry, name) end)
 end
 
+---@return string[] of all methods, in any order
+function M.names()
+    local names = {}
+    for name in pairs(Node) do names[#names + 1] = name end
+    return names
+end
+
 local meta = {
     __name = "node",
     __tostring = function(node) return node.name end,
     __index = function(_, name)
         if Node[name] then return Node[name] end
-        local names = {}
-        for known in pairs(Node) do names[#names + 1] = known end
-        errors.usage("node:%s: there is no such method%s", tostring(name), suggest.hint(tostring(name), names))
+        errors.usage("node:%s: there is no such method%s", tostring(name), suggest.hint(tostring(name), M.names()))
     end,
 }
 
