@@ -144,7 +144,7 @@ function M.finish(run)
         topology = plan.topology:describe(), run_id = plan.run_id, dir = run.dir,
         started_at = os.date("!%Y-%m-%dT%H:%M:%SZ", run.started_ms // 1000),
         ended_early = run.ended_early, inconclusive_as = plan.inconclusive_as,
-        run_seconds = run.ended_early and math.max(0, run.ended_slot - run.s0) * plan.slot_seconds or nil,
+        run_seconds = run.ended_early and run.s0 and math.max(0, run.ended_slot - run.s0) * plan.slot_seconds or nil,
         window_seconds = plan.window_slots * plan.slot_seconds, wall_seconds = task.now() - run.t0, phases = phases,
         blocks = blocks(run, figures), propagation_ms = figures and figures.propagation_ms or M.object {},
         faults = faults(run), transactions = plan.load and plan.load:summary() or nil,
