@@ -117,6 +117,7 @@ compute() {
 echo "seed $seed (TFL_TEST_SEED=$seed scripts/test.sh runs the specs in this order again); logs in build/test"
 group lint/layering 60 lua5.4 scripts/lint/layering.lua
 group lint/sizes 60 lua5.4 scripts/lint/sizes.lua
+group lint/environment 60 lua5.4 scripts/lint/environment.lua
 group lint/clang-format 60 scripts/lint/clang-format.sh
 group lint/luacheck 60 luacheck -q lua scenarios spec scripts
 group lint/shellcheck 60 shellcheck -x scripts/*.sh scripts/*/*.sh assets/*/*.sh .ci/run

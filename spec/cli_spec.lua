@@ -225,14 +225,4 @@ describe("the other commands", function()
         assert.truthy(broken.out:find("TFL_NODE_BIN", 1, true))
     end)
 
-    it("help env and the README tell of the same variables", function()
-        local help, readme = support.run({ "help", "env" }).out, support.read(support.root .. "/README.md")
-        local n = 0
-        for name in help:gmatch "\n  ([A-Z_]+) " do
-            n = n + 1
-            assert.truthy(readme:find("| `" .. name .. "` |", 1, true), name)
-        end
-        for name in readme:gmatch "\n| `([A-Z_]+)` |" do assert.truthy(help:find("  " .. name .. " ", 1, true), name) end
-        assert.is_true(n > 5)
-    end)
 end)

@@ -4,6 +4,7 @@ local bundle = require "tfl.bundle"
 local deployers = require "tfl.deployers"
 local duration = require "tfl.duration"
 local engines = require "tfl.deployers.compose.engine"
+local env = require "tfl.env"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
 local junit = require "tfl.junit"
@@ -150,6 +151,11 @@ local function environment_number(name, whole_number)
         errors.usage("%s=%s: a %s was expected", name, value, whole_number and "whole number" or "number of seconds")
     end
     return n
+end
+
+--- Says which variables are set that look like tfl's and are not.
+local function warn_of_environment()
+    for _, line in ipairs(env.warnings(env.names_in(sys.read_file "/proc/self/environ" or ""))) do say(2, "tfl: %s\n", text.clean(line)) end
 end
 
 --- The seed of the run in a folder, so that a replay has its leaders and loads, too.
@@ -339,6 +345,9 @@ local actions = {
     end,
 }
 
+--- The commands whose doing the environment changes.
+local needs_environment = { run = true, check = true, matrix = true, test = true, doctor = true }
+
 --- A line of JSON for a run that never came to be, so that --json always ends stdout with one.
 local function refusal(args, err, code)
     if not args or not args.json then return end
@@ -354,6 +363,7 @@ function M.main(argv)
     local args
     local ok, result = pcall(function()
         args = parse(argv)
+        if needs_environment[args.command] then warn_of_environment() end
         return actions[args.command](args, argv)
     end)
     if ok then return result end

@@ -1,40 +1,6 @@
 --- The topics of `tfl help TOPIC`.
 return {
-    env = [[
-Environment (flags win over it, it wins over the script's defaults):
-  CONSENSUS_SLOT_TIME               length of a slot: bare seconds (0.2) or 200ms
-  CONSENSUS_ACTIVE_SLOT_COEFF       chance that a slot has a leader, above 0 and at most 1
-  LOGOS_BLOCKCHAIN_BINARIES_TAR     bundle (scripts/build/build-bundle.sh) whose programs are the nodes; TFL_NODE_BIN wins over it
-  LOGOS_BLOCKCHAIN_DEMO_NODES       number of nodes, as -n
-  LOGOS_BLOCKCHAIN_DEMO_RUN_SECS    duration of the window in seconds, as -t
-  LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS  set: keep node data and logs of runs that pass, too
-  LOGOS_BLOCKCHAIN_NODE_BIN         program of the kind logos (else logos-blockchain-node on PATH); goes into bundles, too
-  LOGOS_BLOCKCHAIN_NODE_VERSION     form of its files, JUN (the default) or AUG
-  LOGOS_BLOCKCHAIN_CIRCUITS         folder of its circuits (~/.logos-blockchain-circuits; AUG needs none); go into the image, too
-  LOGOS_BLOCKCHAIN_CIRCUITS_URL     where setup-logos-blockchain-circuits.sh fetches them
-  LOGOS_BLOCKCHAIN_CIRCUITS_SHA256  their checksum, when there is none beside them; none: unchecked
-  LOGOS_BLOCKCHAIN_CFGSYNC_PORT     nothing (there is no cfgsync server); -d compose says so
-  LBC_ROOT_DIR                      given to it as it is; the circuits when not set
-  POL_PROOF_DEV_MODE                given to it as it is; true when not set
-  LOGOS_BLOCKCHAIN_TESTNET_IMAGE    name of the image (logos-blockchain-testing:local)
-  LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD   1: build_test_image.sh uses the image that is there, whatever it was made of
-  LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD  1: build_test_image.sh builds it anew though nothing has changed
-  COMPOSE_RUNNER_HOST               -d compose: address of this host at which ports of nodes are published (127.0.0.1)
-  COMPOSE_RUNNER_HOST_GATEWAY       what host.docker.internal is in containers: host-gateway, an address, or disable
-  COMPOSE_RUNNER_HTTP_TIMEOUT_SECS  how long containers may take to be ready; wins over TFL_READY_SECONDS
-  COMPOSE_RUNNER_PRESERVE           set: containers and network stay when the run is over, until `tfl clean`
-  DOCKER_HOST                       the Docker engine: unix:///PATH (/var/run/docker.sock), or tcp://IP:PORT on this host
-  TESTNET_RUNNER_PRESERVE           the same
-  TESTNET_PRINT_ENDPOINTS           set: a line TESTNET_ENDPOINTS prometheus=URL|- grafana=URL|- node-0=URL … on stdout
-  SLOW_TEST_ENV                     true: a slow machine; deadlines and the time before genesis double
-  TFL_LOG                           tfl's own log: warn, info, "warn,feed=debug" (RUST_LOG when unset)
-  TFL_NODE_BIN                      program of the reference kind instead of the tfl-node beside tfl
-  TFL_PORTS                         ports that nodes may use, as 24000-24999 (20000-32767)
-  TFL_READY_SECONDS                 how long nodes may take to be ready (30, and 0.1 for each node)
-  XDG_STATE_HOME                    runs and ledgers are under $XDG_STATE_HOME/tfl (~/.local/state/tfl)
-  NO_COLOR                          set: no colours
-  GITHUB_STEP_SUMMARY               file to whose end tfl matrix adds its summary, unless --markdown names one
-]],
+    env = require("tfl.env").help(),
     exit = [[
 Exit codes:
   0    pass           every expectation holds

@@ -1,4 +1,5 @@
 --- summary.json: everything a run came to, as one table; and the parts of a plan that are worth keeping.
+local env = require "tfl.env"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
 local task = require "tfl.core.task"
@@ -47,12 +48,9 @@ function M.again(plan)
     for name in pairs(plan.params) do names[#names + 1] = name end
     table.sort(names)
     for _, name in ipairs(names) do words[#words + 1] = "-p " .. quote(name .. "=" .. tostring(plan.params[name])) end
-    for _, name in ipairs {
-        "CONSENSUS_SLOT_TIME", "CONSENSUS_ACTIVE_SLOT_COEFF", "SLOW_TEST_ENV", "TFL_NODE_BIN", "LOGOS_BLOCKCHAIN_BINARIES_TAR",
-        "LOGOS_BLOCKCHAIN_NODE_BIN", "LOGOS_BLOCKCHAIN_NODE_VERSION", "LOGOS_BLOCKCHAIN_CIRCUITS",
-    } do
-        local value = os.getenv(name)
-        if value and value ~= "" then table.insert(words, 1, name .. "=" .. quote(value)) end
+    for _, row in ipairs(env.rows) do
+        local value = row.again and os.getenv(row[1])
+        if value and value ~= "" then table.insert(words, 1, row[1] .. "=" .. quote(value)) end
     end
     return table.concat(words, " ")
 end

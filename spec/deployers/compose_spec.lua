@@ -201,22 +201,24 @@ time.sleep(600)]]):format(port) }:wait_output "held"
         assert.equal("", left())
     end)
 
-    it("leaves the stack when asked to, until it is cleaned", function()
-        local spec = liveness("-t", "8s")
-        spec.env.COMPOSE_RUNNER_PRESERVE, spec.env.TESTNET_PRINT_ENDPOINTS = "1", "1"
-        spec.env.LOGOS_BLOCKCHAIN_CFGSYNC_PORT = "4400"
-        local result = support.run(spec)
-        assert.equal(0, result.code, result.text)
-        assert.matches("LOGOS_BLOCKCHAIN_CFGSYNC_PORT is set and means nothing here", result.err, 1, true)
-        local line = "TESTNET_ENDPOINTS prometheus=%- grafana=%- node%-0=http://127%.0%.0%.1:(%d+) node%-1=%S+ node%-2=%S+\n"
-        local url = result.out:match(line)
-        assert.truthy(url, result.text)
-        assert.truthy(support.http(tonumber(url), "/cryptarchia/info"))
-        assert.matches("the containers stay: `tfl clean` removes them", result.err, 1, true)
-        local clean = support.run { "clean" }
-        assert.matches(": 4 containers, networks and volumes removed", clean.out, 1, true)
-        assert.equal("", left())
-    end)
+    for _, name in ipairs { "COMPOSE_RUNNER_PRESERVE", "TESTNET_RUNNER_PRESERVE" } do
+        it("leaves the stack when asked to by " .. name .. ", until it is cleaned", function()
+            local spec = liveness("-t", "8s")
+            spec.env[name], spec.env.TESTNET_PRINT_ENDPOINTS = "1", "1"
+            spec.env.LOGOS_BLOCKCHAIN_CFGSYNC_PORT = "4400"
+            local result = support.run(spec)
+            assert.equal(0, result.code, result.text)
+            assert.matches("LOGOS_BLOCKCHAIN_CFGSYNC_PORT is set and means nothing here", result.err, 1, true)
+            local line = "TESTNET_ENDPOINTS prometheus=%- grafana=%- node%-0=http://127%.0%.0%.1:(%d+) node%-1=%S+ node%-2=%S+\n"
+            local url = result.out:match(line)
+            assert.truthy(url, result.text)
+            assert.truthy(support.http(tonumber(url), "/cryptarchia/info"))
+            assert.matches("the containers stay: `tfl clean` removes them", result.err, 1, true)
+            local clean = support.run { "clean" }
+            assert.matches(": 4 containers, networks and volumes removed", clean.out, 1, true)
+            assert.equal("", left())
+        end)
+    end
 end)
 
 describe("-d compose without an engine", function()

@@ -26,17 +26,14 @@ local cwd = lfs.currentdir()
 support.root = here:sub(1, 1) == "/" and here or (here == "." and cwd or cwd .. "/" .. here)
 support.tfl = os.getenv("TFL") or support.root .. "/build/dev/bin/tfl"
 
--- What the user's shell may have set and a test must not see.
-local HIDDEN = {
-    "CONSENSUS_SLOT_TIME", "CONSENSUS_ACTIVE_SLOT_COEFF", "LOGOS_BLOCKCHAIN_DEMO_NODES", "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS",
-    "LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS", "LOGOS_BLOCKCHAIN_BINARIES_TAR", "LOGOS_BLOCKCHAIN_NODE_BIN", "LOGOS_BLOCKCHAIN_CIRCUITS",
-    "LOGOS_BLOCKCHAIN_CIRCUITS_SHA256",
-    "LOGOS_BLOCKCHAIN_TESTNET_IMAGE", "LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD", "LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD",
-    "COMPOSE_RUNNER_HOST", "COMPOSE_RUNNER_HOST_GATEWAY", "COMPOSE_RUNNER_HTTP_TIMEOUT_SECS", "COMPOSE_RUNNER_PRESERVE",
-    "TESTNET_RUNNER_PRESERVE", "TESTNET_PRINT_ENDPOINTS", "LOGOS_BLOCKCHAIN_CFGSYNC_PORT", "DOCKER_HOST",
-    "LOGOS_BLOCKCHAIN_NODE_VERSION", "LBC_ROOT_DIR", "POL_PROOF_DEV_MODE", "SLOW_TEST_ENV", "TFL_LOG", "RUST_LOG", "TFL_RUN_ID", "NO_COLOR",
-    "CMAKE_C_COMPILER_LAUNCHER", "GITHUB_STEP_SUMMARY",
-}
+-- What the user's shell may have set and a test must not see: all that tfl knows of but the ports and programs the tests are to use.
+local HIDDEN = { "RUST_LOG", "TFL_RUN_ID", "CMAKE_C_COMPILER_LAUNCHER" }
+do
+    local kept = { TFL_PORTS = true, TFL_NODE_BIN = true, XDG_STATE_HOME = true }
+    for _, name in ipairs(require("tfl.env").names()) do
+        if not kept[name] then HIDDEN[#HIDDEN + 1] = name end
+    end
+end
 
 local current -- {dir=, before=, handles={}} of the running test
 
