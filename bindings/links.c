@@ -21,15 +21,16 @@ static struct tfl_links *check(lua_State *L)
     return box->links;
 }
 
-/* links.new{seed =} → links */
+/* links.new{seed =, host = "127.0.0.1"} → links; host: the address of this host at which the relays of edges listen. */
 static int l_new(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_Integer seed = tfl_field_integer(L, 1, "links.new", "seed", 0);
+    const char *host = tfl_field_string(L, 1, "links.new", "host", false);
     struct box *box = lua_newuserdatauv(L, sizeof *box, 0);
     box->links = NULL;
     luaL_setmetatable(L, LINKS);
-    box->links = tfl_links_new(tfl_engine(L)->loop, (uint64_t)seed);
+    box->links = tfl_links_new(tfl_engine(L)->loop, (uint64_t)seed, host);
     return 1;
 }
 

@@ -36,6 +36,7 @@ struct fault {
 struct tfl_links {
     struct tfl_loop *loop;
     uint64_t seed;
+    char *host; /* or NULL */
     struct edge *edges;
     size_t n_edges;
     struct inbound **inbounds;
@@ -46,11 +47,12 @@ struct tfl_links {
     int64_t last_id;
 };
 
-struct tfl_links *tfl_links_new(struct tfl_loop *loop, uint64_t seed)
+struct tfl_links *tfl_links_new(struct tfl_loop *loop, uint64_t seed, const char *host)
 {
     struct tfl_links *links = tfl_alloc(sizeof *links);
     links->loop = loop;
     links->seed = seed;
+    links->host = host ? tfl_strdup(host) : NULL;
     return links;
 }
 
@@ -101,6 +103,7 @@ void tfl_links_free(struct tfl_links *links)
         fault_done(&links->faults[i]);
     free(links->edges);
     free(links->faults);
+    free(links->host);
     free(links);
 }
 
@@ -170,8 +173,12 @@ static struct tfl_relay *new_relay(const struct tfl_links *links, const char *fr
 {
     char name[160];
     snprintf(name, sizeof name, "link/%s/%s", from, to);
-    struct tfl_relay_config config = {
-        .loop = links->loop, .listen = listen, .target = target, .seed = links->seed, .name = name};
+    struct tfl_relay_config config = {.loop = links->loop,
+        .host = links->host,
+        .listen = listen,
+        .target = target,
+        .seed = links->seed,
+        .name = name};
     return tfl_relay_new(&config, err);
 }
 

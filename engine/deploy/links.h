@@ -21,11 +21,12 @@ struct tfl_links_rule {
     struct tfl_links_set from, to;
 };
 
-struct tfl_links *tfl_links_new(struct tfl_loop *loop, uint64_t seed);
+/* host: the address of this host at which relays listen, NULL: 127.0.0.1. */
+struct tfl_links *tfl_links_new(struct tfl_loop *loop, uint64_t seed, const char *host);
 /* All connections are reset. NULL-safe. */
 void tfl_links_free(struct tfl_links *links);
 
-/* The relay for what `from` dials at `to`: listens on 127.0.0.1:listen, leads to 127.0.0.1:target. TFL_E_CONNECT: it cannot
+/* The relay for what `from` dials at `to`: listens on HOST:listen, leads to 127.0.0.1:target. TFL_E_CONNECT: it cannot
  * listen; TFL_E_STATE: the link is there with another port. The same again is fine. */
 int tfl_links_edge(struct tfl_links *links, const char *from, const char *to, uint16_t listen,
     uint16_t target, struct tfl_error *err);

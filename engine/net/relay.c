@@ -193,8 +193,10 @@ struct tfl_relay *tfl_relay_new(const struct tfl_relay_config *config, struct tf
     struct tfl_relay *relay = tfl_alloc(sizeof *relay);
     struct tfl_addr addr;
     relay->config = *config;
+    relay->config.host = NULL;
     relay->listener.fd = -1;
-    if (config->listen && (tfl_addr_make(&addr, "127.0.0.1", config->listen, err) ||
+    const char *host = config->host ? config->host : "127.0.0.1";
+    if (config->listen && (tfl_addr_make(&addr, host, config->listen, err) ||
                               tfl_listener_start(config->loop, &relay->listener, &addr, accepted, err))) {
         free(relay);
         tfl_wrap(err, "the relay %s", config->name);

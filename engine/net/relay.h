@@ -41,9 +41,11 @@ struct tfl_relay_counts {
 
 struct tfl_relay_config {
     struct tfl_loop *loop;
-    uint16_t listen, target; /* ports of 127.0.0.1; listen 0: it is given its connections by tfl_relay_take */
-    uint64_t seed;           /* draws of jitter and loss come from its streams NAME/connection/way */
-    const char *name;        /* copied */
+    const char *host; /* the address of this host to listen at; NULL: 127.0.0.1; read during the call */
+    uint16_t listen,
+        target;    /* ports, target's of 127.0.0.1; listen 0: it is given its connections by tfl_relay_take */
+    uint64_t seed; /* draws of jitter and loss come from its streams NAME/connection/way */
+    const char *name; /* copied */
 };
 
 /* Listens at once. TFL_E_CONNECT: the port cannot be listened on. A target that does not listen resets the dialer. */

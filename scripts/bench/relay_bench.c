@@ -99,7 +99,7 @@ static void make_listeners(struct link *links, size_t n)
 
 static struct tfl_links *carry(struct tfl_loop *loop, const struct link *links, size_t n)
 {
-    struct tfl_links *table = tfl_links_new(loop, 1);
+    struct tfl_links *table = tfl_links_new(loop, 1, NULL);
     struct tfl_error err;
     for (size_t i = 0; i < n; i++) {
         char from[32];

@@ -87,6 +87,20 @@ docker.describe("-d compose", function()
         end
     end)
 
+    it("cuts links and heals them", function()
+        local result = support.run(compose { timeout = 120, "-d", "compose", script [[
+            ctx:wait_for_height(2)
+            local cut = ctx:isolate(2)
+            local function peers(i) return ctx:node(i):client():network_info().n_peers end
+            ctx:eventually(function() return peers(2) == 0 and peers(0) == 1 and peers(1) == 1 end)
+            local counts = cut:heal()
+            assert(counts.withheld > 0)
+            ctx:eventually(function() return peers(2) == 2 end)
+        ]] })
+        assert.equal(0, result.code, result.text)
+        assert.equal("", left())
+    end)
+
     it("fails the run when a container ends unasked, with the end of its log", function()
         local run = support.start(liveness("-t", "60s", "--json"))
         run:wait_output("liveness: run", 60)
@@ -122,8 +136,6 @@ docker.describe("-d compose", function()
             assert(tfl.exec(command).stdout:find "tfl%-node")
             local ok, err = tfl.try(function() node:start() end)
             assert(not ok and err.code == "wrong_state", tostring(err))
-            ok, err = tfl.try(function() ctx:partition({0}, {1, 2}) end)
-            assert(not ok and tostring(err):find "deployer compose cannot do that", tostring(err))
         ]] })
         assert.equal(0, result.code, result.text)
         assert.equal("", left())
@@ -228,12 +240,6 @@ describe("-d compose without an engine", function()
         local result = support.run(spec)
         assert.equal(3, result.code, result.text)
         assert.matches("the Docker engine at unix:///nowhere/docker.sock cannot be reached", result.text, 1, true)
-    end)
-
-    it("refuses what it cannot do, before anything starts", function()
-        local result = support.run { "check", "scenarios/partition_heal.lua", "-d", "compose" }
-        assert.equal(2, result.code, result.text)
-        assert.matches("the deployer compose cannot do that (", result.text, 1, true)
     end)
 
     it("refuses settings that make no sense", function()

@@ -1,7 +1,8 @@
 --- The compose deployer: nodes are containers of this host's Docker engine. The compose tool makes them, the Engine API does all else.
 --- To the runner it is the local deployer, but that nodes live somewhere else: their ports, files, states, readiness and exits are kept
 --- where those of local nodes are. A node has the same port numbers in its container as outside, its files by a bind mount, and finds
---- the others by their names.
+--- the others by their names. Where links can be faulty it finds the relays of tfl, which stand at the address of this host that
+--- containers see: nothing of tfl has to be in an image, and one relay does for every deployer.
 local base = require "tfl.deployers.local"
 local engines = require "tfl.deployers.compose.engine"
 local errors = require "tfl.errors"
@@ -20,7 +21,6 @@ local Compose = setmetatable({}, { __index = Local })
 Compose.__index = Compose
 for name, method in pairs(require "tfl.deployers.compose.watch") do Compose[name] = method end
 
-local NO_LINKS = "relays stand on 127.0.0.1, and containers speak to each other"
 local GATHER_SECONDS = 0.05 -- nodes that are started within this come to be by one call of the compose tool
 local STOP_SECONDS, CLEANUP_SECONDS, KILL_SECONDS = 10, 3, 10
 
@@ -30,11 +30,10 @@ local M = {
     genesis_delay_ms = function(n) return 3000 + 400 * n end, -- containers come up one by one, about three in a second
     capabilities = {
         start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true, start_node = true,
-        snapshot = true,
+        snapshot = true, partition = true, isolate = true, link = true,
     },
     defaults = settings.cluster,
     ready_seconds = settings.ready_seconds,
-    why = { link = NO_LINKS, partition = NO_LINKS, isolate = NO_LINKS },
 }
 
 ---@param options table {run_id, dir, problem, say}
@@ -81,17 +80,47 @@ function Compose:prepare(plan)
     self.user = id.stdout:match "%d+:%d+"
     self.labels = { ["tfl.run"] = self.run_id, ["tfl.state"] = proc.state_dir() }
     if not self.settings.preserve then self.ledger = proc.ledger_add(purge.undo(self.engine, self.run_id)) end
+    if plan.links then self:prepare_links(plan) end
     Local.prepare(self, plan)
     self:begin_watch()
 end
 
+--- The address of this host on a network: the engine does not always tell it, and then it is the first of the subnet.
+local function gateway(network)
+    local list = type(network) == "table" and network.IPAM and network.IPAM.Config
+    local config = type(list) == "table" and list[1] or {}
+    local a, b, c, d = (config.Subnet or ""):match "^(%d+)%.(%d+)%.(%d+)%.(%d+)/"
+    return config.Gateway or d and ("%s.%s.%s.%d"):format(a, b, c, tonumber(d) + 1) or nil
+end
+
+--- Relays listen at this host's address on Docker's own bridge, which all containers reach.
+function Compose:prepare_links(plan)
+    for _, node in ipairs(plan.nodes) do
+        if node.kind.relay == "inbound" then
+            if not plan.hand then
+                errors.usage("link faults: nodes of the kind %s have one address for all who dial them, and of containers it cannot be "
+                    .. "told who does; use -d local", node.kind.name)
+            end
+            plan.links = false
+            return
+        end
+    end
+    local ok, bridge = pcall(self.engine.network, self.engine, "bridge")
+    self.relay_host = ok and gateway(bridge)
+    if not self.relay_host then
+        error(errors.new("spawn", "link faults: Docker's network `bridge` has no address of this host, at which relays could listen (%s)",
+            ok and "no subnet" or bridge.message), 0)
+    end
+end
+
 -- ---- start
 
---- What the compose file says of a node.
+--- What the compose file says of a node. Peers reach each other without published ports, relays do not.
 local function service_of(self, node, spec)
     local own, ports = self.own[node.name], {}
     for name, port in pairs(self.addresses[node.index]) do
-        if name ~= (node.kind.peer_port or "p2p") then ports[#ports + 1] = ("%s:%d:%d"):format(self.settings.host, port, port) end
+        local host = name ~= (node.kind.peer_port or "p2p") and self.settings.host or self.links and "127.0.0.1"
+        if host then ports[#ports + 1] = ("%s:%d:%d"):format(host, port, port) end
     end
     table.sort(ports)
     local labels = { ["tfl.node"] = node.name }

@@ -69,7 +69,7 @@ function Local:peer_at(from, index)
         self.links:edge { from = from, to = name, listen = listen, target = port }
         self.relays[key] = listen
     end
-    return { host = HOST, port = self.relays[key] }
+    return { host = self.relay_host or HOST, port = self.relays[key] }
 end
 
 --- The address of a node: that tfl finds it at, or the one the other nodes do.
@@ -96,7 +96,7 @@ end
 --- Reserves the addresses of all nodes.
 function Local:prepare(plan)
     self.plan = plan
-    if plan.links then self.links = links.new { seed = plan.seed } end
+    if plan.links then self.links = links.new { seed = plan.seed, host = self.relay_host } end
     self.kinds = node_specs.new {
         plan = plan, nodes = function() return self.nodes end, site = function(node) return self:site(node) end,
         reach = function(from, index) return self:peer_at(from, index) end,

@@ -81,7 +81,7 @@ static int setup(void **state)
 {
     struct cluster *c = calloc(1, sizeof *c);
     c->w = relay_world();
-    c->links = tfl_links_new(c->w->loop, 3);
+    c->links = tfl_links_new(c->w->loop, 3, NULL);
     c->port = free_port();
     assert_int_equal(tfl_links_inbound(c->links, "node-0", c->port, c->w->target, NULL), 0);
     *state = c;
