@@ -86,6 +86,10 @@ describe("tfl repl on a terminal", function()
         t:wait "… %d+%.%ds  slot %d+, height %d+  Ctrl%-C stops it$"
         t:keys "\3"
         t:wait "sleep '1h'\n%^C\ntfl>%s*$"
+        t:keys "sleep '1s'\r"
+        t:wait "Ctrl%-C stops it$"
+        t:keys "'typed' .. ' ahead'\r"
+        t:wait "\ntyped ahead\ntfl>%s*$"
         t:keys "while true do pcall(sleep, '10ms') end\r"
         t:wait "Ctrl%-C stops it$"
         t:keys "\3"
@@ -194,12 +198,22 @@ describe("tfl repl on a terminal", function()
             assert.equal(130, t:finish())
             assert.equal(before, support.read(t.folder .. "/modes"), signal)
         end
-        local t = session { "-n", "2" }
-        t:keys "sleep '1h'\r"
-        t:wait "Ctrl%-C stops it$"
-        t:signal "KILL"
-        assert.equal(137, t:finish())
-        support.assert_nothing_left()
+        local file = nodes.liveness(2, 4000)
+        for signal, code in pairs { TERM = 130, SEGV = 139, ABRT = 134, KILL = 137 } do
+            local t = terminal.start { "repl", "-n", "2", env = { ASAN_OPTIONS = "handle_segv=0:handle_abort=0" } }
+            local before = t:modes()
+            t:wait("\ntfl>%s*$", 40)
+            t:keys(":run " .. file .. "\r")
+            t:wait "Ctrl%-C stops it$"
+            support.eventually(function() -- its nodes run, too
+                return select(2, support.sh(("grep -q window %s/state/tfl/runs/spec-*/events.jsonl"):format(support.dir()))) == 0
+            end, 30, "the scenario of :run in its window")
+            support.sh(("rm -rf %s/state/tfl/runs/spec-*/events.jsonl"):format(support.dir()))
+            t:signal(signal)
+            assert.equal(code, t:finish())
+            support.assert_nothing_left()
+            if signal ~= "KILL" then assert.equal(before, support.read(t.folder .. "/modes"), signal) end
+        end
     end)
 
     it("opens on the cluster of a run that failed, and takes it down afterwards", function()

@@ -29,15 +29,14 @@ void tfl_tty_restore(void)
     errno = saved;
 }
 
-/* Puts the modes back and lets whoever was there before deal with the signal, which comes again at once. */
+/* Puts the modes back and lets whoever was there before deal with the signal, which comes again when this returns. */
 static void on_fatal(int signum)
 {
     tfl_tty_restore();
     for (size_t i = 0; i < TFL_LEN(fatal_signals); i++)
         if (fatal_signals[i] == signum)
             sigaction(signum, &open_tty.before[i], NULL);
-    if (signum == SIGABRT)
-        raise(signum);
+    raise(signum);
 }
 
 static void guard_modes(int fd)

@@ -70,6 +70,7 @@ end
 --- The methods of a userdata as a table whose calls count as looks when they give something.
 local function proxy(ctx, kind, target, extra)
     return setmetatable({}, {
+        __name = kind,
         __index = function(self, name)
             local method = extra and extra[name] or target[name]
             if type(method) ~= "function" then

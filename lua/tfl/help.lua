@@ -92,7 +92,10 @@ By hand: clusters that do only what you say.
       all that ctx has, c:close(). A cluster is closed with the test (or the block, for one made in setup) that made it. One at a time.
       The last line has the seed; of a test that fails, the run folder of its cluster is kept and told. duration bounds a cluster's
       life (10 minutes when not said); a script has it, too.
-  Both: ctx:start_node(name, {peers = {…}})  ctx:wait_network_ready{within =}  ctx:wait_for_height(h)  ctx:eventually(fn, {within =})
+  Both: ctx:start_node(name, {peers = {…}})  ctx:wait_network_ready{within =}  ctx:wait_for_height(h)
+      ctx:wait_for_slot(n)  ctx:eventually(fn, {within =})
+      ctx:start_load{per_second = 20, duration = "30s", kind = "transfer" | "inscription", targets = {…}} sends from now on → load with
+      :counts(), :wait("sent" | "included" | "final", {within =}), :stop()
       ctx:node(i):… the verbs, ctx:partition(…) and the rest of tfl help faults, ctx:block_feed(), ctx:random(n)
       A cluster from {snapshot = s} with the same seed goes on with the chain of the node the snapshot is of.
 ]],
@@ -170,7 +173,6 @@ Lines
   Lua. An expression shows its value; the methods of ctx are there by their names: node(1):kill(), wait_for_height(20), spawn(fn), …
   Globals stay; a local ends with its line. _ is the last result. What is not finished goes on in the next line.
   Ctrl-C cancels what runs, or the line; Tab completes; Ctrl-R searches. History: $XDG_STATE_HOME/tfl/history.
-  start_load{per_second =, duration =, kind =, targets =} → load with :counts(), :wait("included", {within =}), :stop()
 Commands
   :nodes  :blocks [N]  :tree [N]  :faults  :log NODE [LINES]  :watch [FOR] EXPR
   :load RATE [FOR] [KIND]  :load stop  :load      :run SCENARIO [OPTION…]      :save FILE      :events off|few|all  :more  :help  :quit

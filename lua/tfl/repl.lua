@@ -18,11 +18,11 @@ local M = {}
 local SECONDS, NODES, WALLETS = 12 * 3600, 3, 10
 
 local HINTS = {
-    { "node(1):kill()", "or stop, pause, restart, start; partition({0}, {1, 2}), heal()" },
+    { "node(1):kill()", "or stop, pause, start, isolate(1), heal(), …" },
     { "node(0):client():consensus_info()", "ask a node" },
-    { ":load 20 30s", "20 transactions a second for 30 s" },
+    { ":load 20 30s", "20 transactions a second" },
     { ":tree", "blocks and forks of the last heights" },
-    { ":help", "all the rest; :quit or Ctrl-D ends it and cleans up" },
+    { ":help", "all the rest; :quit or Ctrl-D ends it" },
 }
 
 local function greet(one)

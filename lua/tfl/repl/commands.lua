@@ -82,7 +82,7 @@ command("blocks", "[N]", "the last N blocks of the canonical chain (10)", nil, f
     session:page(tree.blocks(session, count(":blocks", rest, 10)))
 end)
 
-command("tree", "[N]", "all blocks of the last N heights, with forks, tips and what is final (12)", nil, function(session, rest)
+command("tree", "[N]", "all blocks of the last N heights (12), with forks and tips", nil, function(session, rest)
     session:page(tree.lines(session, count(":tree", rest, 12)))
 end)
 
@@ -110,7 +110,7 @@ command("log", "NODE [LINES]", "the end of a node's log (20 lines)", "node", fun
     session:page(table.move(all, math.max(1, #all - n + 1), #all, 1, {}))
 end)
 
-command("watch", "[FOR] EXPR", "EXPR once a second, shown when it changes; until Ctrl-C, or for so long (10s)", "expression",
+command("watch", "[FOR] EXPR", "EXPR once a second, told when it changes (FOR: as 10s)", "expression",
     function(session, rest)
         local seconds, text = take_duration(rest)
         local fn, message = load("return " .. text, "=line", "t", session.env)
@@ -131,7 +131,7 @@ command("watch", "[FOR] EXPR", "EXPR once a second, shown when it changes; until
 
 -- ---- doing
 
-command("load", "RATE [FOR] [KIND] | stop", "sends transactions (KIND: transfer or inscription); alone: how it goes", nil,
+command("load", "RATE [FOR] [KIND] | stop", "sends RATE transactions a second; alone: how it goes", nil,
     function(session, rest)
         if rest == "" then
             local rows = {}
@@ -162,7 +162,7 @@ command("load", "RATE [FOR] [KIND] | stop", "sends transactions (KIND: transfer 
         session:say("%.6g transactions a second for %s; :load tells how it goes", number, duration.show(options.duration))
     end)
 
-command("run", "SCENARIO [OPTION…]", "runs a scenario beside this cluster, as tfl run, and shows its summary", "file",
+command("run", "SCENARIO [OPTION…]", "runs a scenario beside this cluster, and shows its summary", "file",
     function(session, rest)
         if rest == "" then errors.usage ":run SCENARIO: say which file, and options of tfl run" end
         local words = { sys.exe(), "run", timeout = RUN_SECONDS }
@@ -174,7 +174,7 @@ command("run", "SCENARIO [OPTION…]", "runs a scenario beside this cluster, as 
         if not result.ok then errors.usage(":run %s: it ended with %s", rest, result.status) end
     end)
 
-command("save", "FILE", "writes what was done here, with its slots, as a scenario that does it again", "file", function(session, rest)
+command("save", "FILE", "writes what was done, with its slots, as a scenario", "file", function(session, rest)
     if rest == "" then errors.usage ":save FILE: say where to, as :save mine.lua" end
     local file = rest:find "%.lua$" and rest or rest .. ".lua"
     if sys.stat(file) then errors.usage(":save %s: there is such a file already; take another name", file) end
@@ -185,7 +185,7 @@ end)
 
 -- ---- the session
 
-command("events", "off | few | all", "which news are told while you type (few: of each sort the first in a while)", nil,
+command("events", "off | few | all", "which news are told while you type", nil,
     function(session, rest)
         if not watch.LEVELS[rest] then errors.usage(":events %s: off, few or all was expected; it is %s", rest, session.watch.level) end
         session.watch.level = rest
@@ -208,11 +208,11 @@ command("help", "[COMMAND]", "this, or one command", "command", function(session
         lines[i] = ("  :%s%s %s"):format(usage, (" "):rep(28 - utf8.len(usage)), one.about)
     end
     lines[#lines + 1] = [[
-  anything else is Lua. The methods of ctx are there by their names, globals stay from line to line (a local ends with
-  its line), _ is the last result, and what is not finished goes on in the next line:
-    node(1):kill()  node(1):start()  partition({0}, {1, 2})  heal()  wait_for_height(20)  eventually(function() … end)
-    node(0):client():consensus_info()  block_feed():stats()  wallet_accounts()[1]:balance()  tfl.exec{"date"}
-  Ctrl-C cancels what runs, Tab completes, Ctrl-R searches; tfl help faults and tfl help hand have the methods.]]
+  anything else is Lua. The methods of ctx are there by their names; globals stay, a local
+  ends with its line; _ is the last result; what is not finished goes on in the next line:
+    node(1):kill()  node(1):start()  partition({0}, {1, 2})  heal()  wait_for_height(20)
+    node(0):client():consensus_info()  block_feed():stats()  wallet_accounts()[1]:balance()
+  Ctrl-C cancels what runs, Tab completes, Ctrl-R searches. Methods: tfl help faults, hand]]
     local text = table.concat(lines, "\n")
     local split = {}
     for line in text:gmatch "[^\n]+" do split[#split + 1] = line end

@@ -48,6 +48,8 @@ local function members(session, value)
     if name == "fault" then return given.partition() end
     if name == "wallet" then return given.wallet_accounts() end
     if name == "load" then return given.start_load() end
+    if name == "client" then return given.client(session) end
+    if name == "feed" then return given.block_feed(session) end
     if value == session.ctx then return require("tfl.context").names() end
     if type(value) == "userdata" then return methods(value) end
     if type(value) == "string" then return keys(string, {}) end

@@ -1,4 +1,5 @@
---- Values as a person reads them: records and lists as tables, the rest on a line.
+--- Values as a person reads them: records and lists as tables, the rest on a line. Tables are looked at raw: those of tfl raise an error
+--- for a name they do not know.
 local M = {}
 
 --- What comes first in a row; the rest by name.
@@ -42,6 +43,11 @@ local function number(n)
     return ("%.6g"):format(n)
 end
 
+--- Bytes that are no text.
+local function escaped(value)
+    return (value:gsub("[\128-\255]", function(byte) return ("\\x%02x"):format(byte:byte()) end))
+end
+
 --- All on one line, whatever it is.
 ---@param value any
 ---@param deep? integer how many more levels of tables
@@ -49,20 +55,20 @@ function M.inline(value, deep)
     deep = deep or DEEP
     local kind = type(value)
     if kind == "number" then return number(value) end
-    if kind == "string" then return value end
+    if kind == "string" then return utf8.len(value) and value or escaped(value) end
     if kind == "function" or kind == "thread" then return "a " .. kind end
     if kind ~= "table" then return kind == "userdata" and thing(value) or tostring(value) end
     local told = thing(value)
     if told then return told end
     if deep == 0 then return "{…}" end
-    local parts, seen = {}, #value
-    for i, item in ipairs(value) do parts[i] = M.inline(item, deep - 1) end
+    local parts, seen = {}, rawlen(value)
+    for i = 1, seen do parts[i] = M.inline(rawget(value, i), deep - 1) end
     local keys = {}
     for key in pairs(value) do
         if not (math.type(key) == "integer" and key >= 1 and key <= seen) then keys[#keys + 1] = key end
     end
     table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-    for _, key in ipairs(keys) do parts[#parts + 1] = ("%s = %s"):format(tostring(key), M.inline(value[key], deep - 1)) end
+    for _, key in ipairs(keys) do parts[#parts + 1] = ("%s = %s"):format(tostring(key), M.inline(rawget(value, key), deep - 1)) end
     return "{" .. table.concat(parts, ", ") .. "}"
 end
 
@@ -109,11 +115,20 @@ local function ordered_keys(seen)
     return keys
 end
 
+--- A list that has things of tfl in it?
+local function things(value)
+    for i = 1, rawlen(value) do
+        if thing(rawget(value, i)) then return true end
+    end
+    return false
+end
+
 --- A list of plain records?
 local function records(value)
-    if #value < 1 then return false end
+    if rawlen(value) < 1 then return false end
     for key, item in pairs(value) do
-        if math.type(key) ~= "integer" or type(item) ~= "table" or named(item) or #item > 0 or next(item) == nil then return false end
+        local record = type(item) == "table" and not named(item) and rawlen(item) == 0 and next(item) ~= nil
+        if math.type(key) ~= "integer" or not record then return false end
     end
     return true
 end
@@ -127,7 +142,7 @@ local function table_of(list)
     for i, key in ipairs(keys) do head[i] = tostring(key) end
     for i, item in ipairs(list) do
         rows[i] = {}
-        for j, key in ipairs(keys) do rows[i][j] = item[key] == nil and "" or cell(item[key]) end
+        for j, key in ipairs(keys) do rows[i][j] = rawget(item, key) == nil and "" or cell(rawget(item, key)) end
     end
     return M.columns(head, rows)
 end
@@ -144,14 +159,19 @@ function M.lines(value, columns)
     end
     if next(value) == nil then return { "{}" } end
     if records(value) then return table_of(value) end
+    if things(value) then
+        local lines = {}
+        for i = 1, rawlen(value) do lines[i] = "  " .. M.inline(rawget(value, i)) end
+        return lines
+    end
     local inline = M.inline(value)
-    local list = #value > 0
+    local list = rawlen(value) > 0
     if list and width(inline) <= columns and not inline:find "\n" then return { inline } end
     local rows, widest = {}, 0
     for _, key in ipairs(ordered_keys(value)) do
         local shown = list and math.type(key) == "integer" and ("%6d"):format(key) or tostring(key)
         widest = math.max(widest, width(shown))
-        rows[#rows + 1] = { shown, (M.inline(value[key]):gsub("\n", "\\n")) }
+        rows[#rows + 1] = { shown, (M.inline(rawget(value, key)):gsub("\n", "\\n")) }
     end
     if list then table.sort(rows, function(a, b) return a[1] < b[1] end) end
     for i, row in ipairs(rows) do rows[i] = cut("  " .. pad(row[1], widest) .. "  " .. row[2], math.max(40, columns)) end
