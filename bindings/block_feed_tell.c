@@ -21,7 +21,7 @@ int tfl_feed_enter_node(lua_State *L)
 
 static struct tfl_hash check_id(lua_State *L, const char *name)
 {
-    struct tfl_hash id;
+    struct tfl_hash id = {0};
     if (lua_getfield(L, 3, name) == LUA_TNIL || !tfl_get_hash(L, -1, &id))
         luaL_error(L, "bad argument: %s: expected an id, a string of 64 hex digits", name);
     lua_pop(L, 1);

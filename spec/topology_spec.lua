@@ -176,6 +176,7 @@ describe("a wish that cannot be", function()
             { "t:nodes(3):netwrk_star()", 'no method "netwrk_star"; did you mean "network_star"?' },
             { 't:kind("refrence")', 'no kind "refrence"; did you mean "reference"?' },
             { 't:nodes(2):node(2):kind("reference")', "node%(2%): the cluster has the nodes 0 to 1" },
+            { "t:node(3)", "node%(3%): nothing is said of that node; .*t:nodes%(3%) makes so many nodes" },
             { "t:node(0):kind(7)", "kind%(7%): expected the name of a kind" },
             { "t.slots = 3", 'no field "slots"' },
         }

@@ -140,6 +140,10 @@ end
 local function add_kinds(self, plan, resolve)
     local nodes = plan._graph.nodes
     plan._kind = resolve(self._kind)
+    if self._node_asked then
+        errors.usage('node(%d): nothing is said of that node; t:node(%d):kind("…") gives it a kind, t:nodes(%d) makes so many nodes',
+            self._node_asked, self._node_asked, self._node_asked)
+    end
     for index in pairs(self._kinds or {}) do
         if index >= #nodes then
             errors.usage("node(%d): the cluster has the nodes 0 to %d", index, #nodes - 1)

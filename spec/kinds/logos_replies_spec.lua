@@ -16,7 +16,7 @@ local ASK = [[
     for i, version in ipairs(versions) do
         local name, port = "node-" .. i - 1, deployer:reserve(1)[1]
         deployer:add { name = name, argv = { fake, "user.yaml" }, cwd = dir .. "/nodes/" .. name, log = dir .. "/logs/" .. name,
-            ports = { http = port }, env = { FAKE_MODE = "script=" .. dir .. "/" .. version },
+            ports = { http = port }, dialect = "logos", env = { FAKE_MODE = "script=" .. dir .. "/" .. version },
             files = { ["user.yaml"] = { content = "listen_address: 127.0.0.1:" .. port .. "\n", mode = tonumber("600", 8) } } }
         deployer:start(name)
         deployer:wait_ready({ name }, { within = 20, peers = { [name] = 1 } })

@@ -127,9 +127,10 @@ function Builder:node(index)
     if i < 0 then
         errors.usage("node(%d): nodes are counted from 0", i)
     end
+    self._node_asked = i
     return {
         kind = function(_, k)
-            self._kinds = self._kinds or {}
+            self._kinds, self._node_asked = self._kinds or {}, nil
             self._kinds[i] = kind_of(k)
             return self
         end,
