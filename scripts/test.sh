@@ -22,7 +22,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-ensure_packages "$yes" run test
+ensure_packages "$yes" run compose test
 cd "$root"
 
 logs=$root/build/test

@@ -168,6 +168,35 @@ case "$*" in *update*) : >%s ;; *) %s : >%s ;; esac]]):format(log, quote(support
     end)
 end)
 
+describe("scripts/run/run-examples.sh", function()
+    local function examples(dir, ...)
+        support.write(dir .. "/scenarios/liveness.lua", "")
+        return run(dir, { program = dir .. "/scripts/run/run-examples.sh", ... })
+    end
+
+    it("builds, runs the scenario on the deployer and prints the equal line", function()
+        local dir = tree()
+        local result = examples(dir, "--run-seconds", "30", "-n", "3", "host")
+        assert.equal("[scenarios/liveness.lua][-d][host][-n][3][-t][30s]one\n", result.out, result.text)
+        assert.matches("\ntfl scenarios/liveness.lua %-d host %-n 3 %-t 30s\n", result.err)
+        assert.equal(7, result.code)
+    end)
+
+    it("refuses what it does not know before it installs anything", function()
+        local dir = tree()
+        for message, words in pairs {
+            ["usage:"] = {}, ["podman: host, compose or k8s"] = { "podman" }, ["%-t 1h: a whole number"] = { "-t", "1h", "host" },
+            ["%-n: a value"] = { "host", "-n" }, ["no scenarios/livenes.lua"] = { "host", "livenes" },
+            ["%-%-bundle none: there is no such file"] = { "--bundle", "none", "host" }, ["%-%-fast: there is no such flag"] = { "--fast" },
+        } do
+            local result = examples(dir, table.unpack(words))
+            assert.equal(2, result.code, result.text)
+            assert.matches(message, result.err)
+            assert.equal("", result.out)
+        end
+    end)
+end)
+
 describe("scripts/test.sh", function()
     local function small(spec)
         local dir = tree()
