@@ -212,7 +212,7 @@ describe("tfl repl on a terminal", function()
             t:signal(signal)
             assert.equal(code, t:finish())
             support.assert_nothing_left()
-            if signal ~= "KILL" then assert.equal(before, support.read(t.folder .. "/modes"), signal) end
+            assert.equal(before, support.read(t.folder .. "/modes"), signal)
         end
     end)
 
@@ -246,6 +246,30 @@ describe("tfl repl with lines of a pipe", function()
         assert.equal("1\n2\n", result.out)
         assert.truthy(result.err:find "line 2: bad", result.text)
         assert.truthy(result.err:find "line 4: the last chunk has no end", result.text)
+    end)
+
+    it("takes bare words for commands, shows strange values, and ends when its time is over", function()
+        local result = lines_of({ "-n", "1" }, { "help", "tfl", "node(0):client()", "'\\xff'", "{}", "nodes()", "quit", "'after'" })
+        assert.equal(0, result.code, result.text)
+        for _, text in ipairs { ":watch [FOR] EXPR", "slots        a function", "a client", "\\xff", "{}", "node-0 (running)" } do
+            assert.truthy(result.out:find(text, 1, true), text .. " in " .. result.text)
+        end
+        assert.falsy(result.out:find "after", result.text)
+        local late = lines_of({ "-n", "1", "-t", "2s" }, { "sleep '1h'" })
+        assert.equal(1, late.code, late.text) -- what ran did not come to its end
+        assert.truthy(late.err:find "the time of this session is over", late.text)
+    end)
+
+    it("watches for a time, and ends with 130 on a signal", function()
+        local result = lines_of({ "-n", "1" }, { ":watch x", ":watch 2s node(0):state()", ":watch 1s 1 +" })
+        assert.truthy(result.out:find "%d+%.%ds running\n", result.text)
+        assert.truthy(result.err:find "line 1: :watch: without a terminal", result.text)
+        assert.truthy(result.err:find "line 3: :watch 1s 1 %+: an expression was expected", result.text)
+        local file = support.write("lines", "print 'here'\nsleep '1h'\n")
+        local handle = support.start { "-c", ('exec "%s" repl -n 1 <%s'):format(support.tfl, file), program = "sh" }
+        handle:wait_output "here"
+        handle:signal "INT"
+        assert.equal(130, handle:wait(20).code)
     end)
 
     it("takes the cluster of a scenario", function()

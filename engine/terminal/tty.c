@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -104,16 +105,17 @@ static void on_io(struct tfl_io *io, int events)
 int tfl_tty_open(struct tfl_tty *tty, struct tfl_loop *loop, int fd,
     void (*on_input)(struct tfl_tty *tty, const char *data, size_t n), struct tfl_error *err)
 {
-    char path[256];
+    char path[64];
     TFL_ASSERT(open_tty.fd < 0);
     *tty = (struct tfl_tty){.loop = loop, .fd = -1, .on_input = on_input};
-    if (ttyname_r(fd, path, sizeof path))
-        return tfl_fail_errno(err, TFL_E_IO, errno, "the terminal has no name");
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd); /* in a container its name may lead nowhere */
     tty->fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (tty->fd < 0) /* after su it is another user's */
+        tty->fd = open("/dev/tty", O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (tty->fd < 0)
-        return tfl_fail_errno(err, TFL_E_IO, errno, "the terminal %s cannot be opened", path);
+        return tfl_fail_errno(err, TFL_E_IO, errno, "the terminal cannot be opened");
     if (tcgetattr(tty->fd, &open_tty.modes)) {
-        int code = tfl_fail_errno(err, TFL_E_IO, errno, "the modes of the terminal %s cannot be read", path);
+        int code = tfl_fail_errno(err, TFL_E_IO, errno, "the modes of the terminal cannot be read");
         close(tty->fd);
         return code;
     }

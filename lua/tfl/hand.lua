@@ -129,7 +129,7 @@ function M.cluster(context, options)
         while not cluster.closed do cluster.closing:wait() end
     end)
     local plan = plans.build(made, { file = context.file, deployer = context.deployer, seed = options.seed or context.seed })
-    plan.by_hand, cluster.plan = true, plan
+    plan.by_hand, cluster.plan = 'tfl.cluster{duration = "30m"}', plan -- what gives it more time
     cluster.run = task.spawn("cluster", function()
         return runner.run(plan, quiet)
     end)

@@ -11,11 +11,15 @@ local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 local terminal = require "tfl.repl.terminal"
 local text = require "tfl.text"
+local wait = require "tfl.core.wait"
 
 local M = {}
 
 --- How long a session may last when -t does not say it, and what its cluster has.
 local SECONDS, NODES, WALLETS = 12 * 3600, 3, 10
+
+--- So long before the end of the window a session is ended.
+local LAST_SECONDS = 0.5
 
 local HINTS = {
     { "node(1):kill()", "or stop, pause, start, isolate(1), heal(), …" },
@@ -33,6 +37,19 @@ local function greet(one)
     for _, hint in ipairs(HINTS) do one:say("  %-35s %s", hint[1], hint[2]) end
 end
 
+--- Ends a session before its run would be ended. Gives what is to be closed with the session.
+local function time_over(one)
+    local run = one.run
+    local clock = task.spawn("repl.clock", function()
+        repeat
+            wait.sleep(math.max(0.05, math.min(60, run:remaining() - LAST_SECONDS)))
+        until run:remaining() <= LAST_SECONDS
+        one.terminal:tell("the time of this session is over; -t 24h gives it more")
+        one:stop()
+    end)
+    return setmetatable({}, { __close = function() clock:cancel() end })
+end
+
 --- Runs a session on the cluster of ctx until it ends; the terminal is given back whatever happens.
 ---@param ctx table
 ---@param greeting fun(session: tfl.ReplSession)
@@ -48,6 +65,7 @@ local function converse(ctx, greeting)
     }
     ctx.owner.looked, ctx.owner.name = true, "repl"
     if term.interactive then greeting(one) end
+    local _ <close> = time_over(one)
     one:loop()
     return one.failed
 end
@@ -88,7 +106,7 @@ function M.run(args, options)
     local made = scenario_of(args, options, function(ctx) failed = converse(ctx, greet) end)
     options.file = args.files or "repl"
     local plan = plans.build(made, options)
-    plan.by_hand, plan.keep = true, args.keep
+    plan.by_hand, plan.keep = "-t 24h", args.keep
     local summary = runner.run(plan, start_screen(plan))
     if summary.verdict ~= "pass" then
         sys.write(2, text.summary(summary, sys.isatty(2) and not os.getenv "NO_COLOR"))
@@ -124,7 +142,7 @@ function M.on_failure(run)
     local owner = run:owner("workload", { name = "repl" })
     run.owners[#run.owners + 1] = owner -- what it leaves is ended with the others
     run.plan.control = run.plan.control or { links = false }
-    run.plan.by_hand = true
+    run.plan.by_hand = "-t 24h"
     if run.ui.close then run.ui:close() end
     local work = task.spawn("repl", function()
         converse(context.new(run, owner), function(one)

@@ -227,7 +227,7 @@ function Run:run_window()
     self.window_over = true
     if plan.hand and running > 0 and not self.ended_early then
         self:problem("usage", errors.new("hook_timeout", "%s: it was not over after %s; %s gives it more time", plan.name,
-            duration.show(plan.window_slots * plan.slot_seconds), plan.by_hand and 'tfl.cluster{duration = "30m"}' or "-t 30m"))
+            duration.show(plan.window_slots * plan.slot_seconds), plan.by_hand or "-t 30m"))
     end
 end
 

@@ -6,7 +6,7 @@ Reads commands, one a line, from FOLDER/keys (a fifo): "type TEXT" (JSON string)
 terminal's modes to FOLDER/modes). After each output FOLDER/screen has the screen as text with the cursor's place in its first
 line, FOLDER/raw all bytes so far; FOLDER/pid has the pid of the program, FOLDER/code its exit code (128 + signal).
 """
-import fcntl, json, os, pty, select, signal, struct, sys, termios
+import fcntl, json, os, pty, select, signal, struct, sys, termios, time
 
 import pyte
 
@@ -33,6 +33,7 @@ def resize(fd, rows, columns):
 
 master, slave = pty.openpty()
 resize(slave, rows, columns)
+before = termios.tcgetattr(slave)[:4]
 child = os.fork()
 if child == 0:
     os.setsid()
@@ -77,5 +78,8 @@ while ended is None or select.select([master], [], [], 0)[0]:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             ended = os.waitstatus_to_exitcode(status)
+deadline = time.monotonic() + 2  # what a guardian has to put the modes back
+while termios.tcgetattr(slave)[:4] != before and time.monotonic() < deadline:
+    time.sleep(0.02)
 put("modes", json.dumps(termios.tcgetattr(slave)[:4]))
 put("code", str(ended if ended >= 0 else 128 - ended))

@@ -12,6 +12,8 @@ local watch = require "tfl.repl.watch"
 local PROMPT, MORE = "tfl> ", "...> "
 --- A wait is told from here on, and drawn anew so often.
 local PATIENCE, EVERY = 0.4, 0.2
+--- What people type who do not know the commands yet.
+local BARE = { help = ":help", quit = ":quit", exit = ":quit" }
 --- Lines at once when nobody can page.
 local PLAIN_LINES = 1000
 
@@ -111,6 +113,7 @@ end
 function Session:work(fn, ...)
     local work = task.spawn("repl", fn, ...)
     local _ <close> = setmetatable({}, { __close = function() work:cancel() end })
+    self.running = work
     local from = task.now()
     self.terminal.on_cancel = function()
         work:cancel()
@@ -119,13 +122,23 @@ function Session:work(fn, ...)
     end
     local ended = work:wait(PATIENCE)
     while not ended do
-        self.terminal:status(self.note or ("… %.1fs  slot %d, height %d  Ctrl-C stops it"):format(task.now() - from,
+        self.terminal:status(("… %.1fs  slot %d, height %d  Ctrl-C stops it"):format(task.now() - from,
             self.run:current_slot(), self:height()))
         ended = work:wait(EVERY)
     end
     self.terminal:status(nil)
-    self.terminal.on_cancel, self.note = nil, nil
+    self.terminal.on_cancel, self.running = nil, nil
     return work:result()
+end
+
+--- Ends the session, and what runs in it.
+function Session:stop()
+    self.over = true
+    if self.running then
+        self.failed = true
+        self.running:cancel()
+    end
+    self.terminal:finish()
 end
 
 --- The greatest height that is known.
@@ -198,6 +211,8 @@ end
 ---@param open string|nil
 ---@return string|nil open
 function Session:line(line, open)
+    local bare = not open and line:match "^%s*(%a+)%s*$"
+    if bare and BARE[bare] and rawget(self.env, bare) == nil then line = BARE[bare] end
     if not open and line:match "^%s*:" then
         commands.run(self, line)
         return nil

@@ -96,6 +96,12 @@ function Editor:status(line)
     self.drawn = line
 end
 
+--- Whoever asks for a line gets none any more.
+function Editor:finish()
+    self.said = { { kind = "end" } }
+    self.arrived:notify()
+end
+
 ---@return integer columns, integer rows
 function Editor:size() return self.core:size() end
 
@@ -103,6 +109,7 @@ function Editor:close()
     if self.pump then self.pump:cancel() end
     self:status(nil)
     self.core:close()
+    self.forget()
 end
 
 -- ---- plain lines
@@ -121,6 +128,7 @@ function Plain:print(lines) sys.write(1, text.clean(lines) .. "\n") end
 function Plain:tell(lines) sys.write(2, text.clean(lines) .. "\n") end
 function Plain:complain(lines) self:tell(("line %d: %s"):format(self.number, lines)) end
 function Plain:status() end
+function Plain:finish() self.core:close() end
 function Plain:size() return 100, 1000 end
 function Plain:close() self.core:close() end
 
@@ -128,13 +136,28 @@ local closing = { __close = function(self) self:close() end }
 for name, value in pairs(closing) do Editor[name], Plain[name] = value, value end
 
 --- Is somebody there who types?
-function M.interactive() return sys.isatty(0) and sys.isatty(1) and os.getenv "TERM" ~= "dumb" end
+function M.interactive()
+    local kind = os.getenv "TERM" or ""
+    return sys.isatty(0) and sys.isatty(1) and kind ~= "" and kind ~= "dumb"
+end
+
+--- The modes of the terminal in the ledger of the run: when tfl is killed, the guardian puts them back. To be closed, too.
+local function guard_modes()
+    local name = proc.exec({ "readlink", ("/proc/%d/fd/0"):format(sys.pid()) }).stdout:match "^/[^\n]*"
+    local modes = name and proc.exec({ "stty", "-F", name, "-g" }).stdout:match "^[%x:]+"
+    local id = modes and proc.ledger_add { undo = "argv", argv = { "stty", "-F", name, modes }, within = 2 }
+    return function()
+        if id then proc.ledger_done(id) end
+        id = nil
+    end
+end
 
 --- To be closed by who opens it: until then the terminal is the session's.
 ---@return tfl.ReplTerminal
 function M.open()
     if not M.interactive() then return setmetatable({ core = core.reader(), number = 0 }, Plain) end
-    local self = setmetatable({ core = core.editor(), said = {}, arrived = wait.signal(), drawn = nil }, Editor)
+    local forget = guard_modes() -- before the editor changes them
+    local self = setmetatable({ core = core.editor(), said = {}, arrived = wait.signal(), drawn = nil, forget = forget }, Editor)
     local ok, lines = pcall(read_history)
     for _, line in ipairs(ok and lines or {}) do self.core:remember(line) end
     self.on_complete = function() return "" end
