@@ -190,7 +190,10 @@ local function options_of(args)
         errors.usage("TFL_PORTS=%s: a range of at least 32 ports within 20000-32767 was expected, as 24000-24999", range)
     end
     bundle.named()
-    local ok, message = sys.log_configure(os.getenv "TFL_LOG" or os.getenv "RUST_LOG" or "")
+    local format = os.getenv "TFL_LOG_FORMAT"
+    local shaped, shape = sys.log_configure("", format)
+    if not shaped then errors.usage("TFL_LOG_FORMAT=%s: %s", format, shape) end
+    local ok, message = sys.log_configure(os.getenv "TFL_LOG" or os.getenv "RUST_LOG" or "", format)
     if not ok and os.getenv "TFL_LOG" then errors.usage("TFL_LOG: %s", message) end
     return {
         deployer = args.deployer, params = params, seed = args.seed or replayed_seed(args.replay), out = args.out, replay = args.replay,
@@ -246,7 +249,7 @@ local function run(args)
         if args.report and not write_report(args, summary) and worst == 0 then worst = INFRA end
         if summary.verdict == "interrupted" then break end
     end
-    if args.junit then sys.write_file(args.junit, junit.render(summaries)) end
+    if args.junit then sys.write_file(args.junit, sys.redact(junit.render(summaries))) end
     if args.json then
         for _, summary in ipairs(summaries) do say(1, json.encode(summary) .. "\n") end
     end
