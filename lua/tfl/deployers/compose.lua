@@ -27,7 +27,7 @@ local STOP_SECONDS, CLEANUP_SECONDS, KILL_SECONDS = 10, 3, 10
 local M = {
     name = "compose",
     hop_ms = 20,
-    genesis_delay_ms = function(n) return 3000 + 400 * n end, -- containers come up one by one, about three in a second
+    genesis_delay_ms = function(n) return 2000 + 300 * n end, -- containers come up one by one, about four in a second
     capabilities = {
         start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true, start_node = true,
         snapshot = true, partition = true, isolate = true, link = true,
@@ -302,7 +302,7 @@ function M.doctor()
             local engine = engines.new()
             return ("%s at %s"):format(engine:version().Version, engine.host)
         end),
-        row("tool", function() return (select(2, tool.find())) end),
+        row("tool", tool.version),
         row("image", function()
             return engines.new():image(images.name()) and images.name() or images.name() .. ": not made yet, the first run makes it"
         end),
