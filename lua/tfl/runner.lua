@@ -359,7 +359,8 @@ function M.run(plan, ui)
     end
     run.faults = faults.new(run)
     run.record = record.open {
-        scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out, keep = plan.keep,
+        scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out,
+        keep = plan.keep or plan.backend.keeps and plan.backend.keeps(),
     }
     run.dir = run.record:dir()
     if plan.context then plan.context.signer = wallets.signer(plan) end

@@ -93,6 +93,10 @@ function M.tracing(cluster, node)
     return { level = cluster.level, logger = logger }
 end
 
+--- Do containers stay when the run is over?
+---@return boolean
+function M.preserves() return is_set "COMPOSE_RUNNER_PRESERVE" or is_set "TESTNET_RUNNER_PRESERVE" end
+
 --- Raises usage.
 ---@param say fun(text: string)
 ---@return {host: string, extra_hosts: string[], preserve: boolean}
@@ -105,7 +109,7 @@ function M.read(say)
         say "LOGOS_BLOCKCHAIN_CFGSYNC_PORT is set and means nothing here: nodes get their files from tfl, there is no cfgsync server"
     end
     return {
-        host = host, extra_hosts = extra_hosts(), preserve = is_set "COMPOSE_RUNNER_PRESERVE" or is_set "TESTNET_RUNNER_PRESERVE",
+        host = host, extra_hosts = extra_hosts(), preserve = M.preserves(),
     }
 end
 

@@ -45,9 +45,9 @@ local function ping(self)
     end
 end
 
---- From here on every end of a container of the run is heard.
-function Watch:begin_watch()
-    local next_event, close = self.engine:events("tfl.run=" .. self.run_id)
+--- From here on every end of a container with the label is heard.
+function Watch:begin_watch(label)
+    local next_event, close = self.engine:events(label)
     self.close_events = close
     self:spawn("events", read_events, self, next_event)
     self:spawn("ping", ping, self)
