@@ -146,6 +146,10 @@ describe("tfl repl on a terminal", function()
         local long = "x = '" .. ("0123456789"):rep(12) .. "ä"
         t:keys(long)
         t:wait "6789ä$"
+        local guardian = support.sh(("pgrep -P %d -f -- --guardian"):format(t.pid)):match "%d+"
+        assert.truthy(support.sh("kill -KILL " .. guardian))
+        t:wait "warn +proc: the guardian of run %S+ died; starting another[^\n]*\n"
+        t:wait("tfl> x = '0123.-6789ä$")
         local pid = t:screen():match "node%-1 +running +(%d+)"
         support.sh("kill -SEGV " .. pid)
         t:wait "CRASH   node%-1 ended by itself %(.-SEGV.-%)"

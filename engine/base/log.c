@@ -16,6 +16,8 @@ enum { MAX_RULES = 16, MAX_MESSAGE = 2048 };
 
 static const char *const level_names[] = {"error", "warn", "info", "debug", "trace"};
 static struct {
+    void (*write)(void *arg, const char *line, size_t n); /* NULL: to stderr */
+    void *arg;
     const char *program;
     enum tfl_log_level level;
     bool json;
@@ -72,6 +74,12 @@ int tfl_log_enabled(enum tfl_log_level level, const char *module)
 void tfl_log_program(const char *name)
 {
     config.program = name;
+}
+
+void tfl_log_to(void (*write_line)(void *arg, const char *line, size_t n), void *arg)
+{
+    config.write = write_line;
+    config.arg = arg;
 }
 
 int tfl_log_format(const char *format, struct tfl_error *err)
@@ -134,6 +142,8 @@ void tfl_log_write(enum tfl_log_level level, const char *module, const char *fmt
         line = json.data;
     }
     size_t len = config.json ? json.len : text_line(text, sizeof text, level, module, message);
-    if (write(STDERR_FILENO, line, len) < 0)
+    if (config.write)
+        config.write(config.arg, line, len);
+    else if (write(STDERR_FILENO, line, len) < 0)
         return; /* a closed or full stderr must not end a run */
 }

@@ -17,6 +17,9 @@ void tfl_log_write(enum tfl_log_level level, const char *module, const char *fmt
 /* The program's name at the front of each line ("tfl" unless set); the string must live on. */
 void tfl_log_program(const char *name);
 
+/* From now on whole lines go to write(arg, …), which must not log, instead of stderr; NULL: to stderr again. */
+void tfl_log_to(void (*write)(void *arg, const char *line, size_t n), void *arg);
+
 #define TFL_LOG(level, module, ...)                                                                          \
     do {                                                                                                     \
         if (tfl_log_enabled(level, module))                                                                  \

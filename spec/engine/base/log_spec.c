@@ -135,6 +135,34 @@ static void writes_json_when_asked_to(void **state)
     assert_int_equal(tfl_log_format(NULL, &err), 0);
 }
 
+static void keep(void *arg, const char *line, size_t n)
+{
+    char *kept = arg;
+    assert_true(n < 100);
+    memcpy(kept, line, n);
+    kept[n] = '\0';
+}
+
+static void write_elsewhere(void)
+{
+    char kept[100] = "";
+    tfl_log_to(keep, kept);
+    tfl_log_write(TFL_LOG_WARN, "feed", "kept");
+    assert_non_null(strstr(kept, " tfl warn  feed: kept\n"));
+    tfl_log_to(NULL, NULL);
+    tfl_log_write(TFL_LOG_WARN, "feed", "to stderr");
+    assert_null(strstr(kept, "stderr"));
+}
+
+static void goes_where_it_is_sent(void **state)
+{
+    (void)state;
+    char text[8192];
+    captured(text, sizeof text, write_elsewhere);
+    assert_null(strstr(text, "kept"));
+    assert_non_null(strstr(text, "to stderr\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +171,7 @@ int main(void)
         cmocka_unit_test(writes_one_line_whatever_its_length),
         cmocka_unit_test(tells_no_secrets),
         cmocka_unit_test(writes_json_when_asked_to),
+        cmocka_unit_test(goes_where_it_is_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
