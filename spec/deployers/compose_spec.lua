@@ -1,6 +1,7 @@
 --- `-d compose` on a real Docker engine.
 local bundles = require "spec.support.bundles"
 local docker = require "spec.support.docker"
+local in_run = require "spec.support.in_run"
 local support = require "spec.support"
 
 support.guard()
@@ -88,6 +89,16 @@ docker.describe("-d compose", function()
         end
     end)
 
+    it("gives up on containers that are not ready in time", function()
+        local spec = liveness("-t", "8s")
+        spec.env.COMPOSE_RUNNER_HTTP_TIMEOUT_SECS = "0.001"
+        local result = support.run(spec)
+        assert.equal(3, result.code, result.text)
+        assert.matches("not_ready", result.text, 1, true)
+        assert.matches("within 0.001s", result.text, 1, true)
+        assert.equal("", left())
+    end)
+
     it("cuts links and heals them", function()
         local result = support.run(compose { timeout = 120, "-d", "compose", script [[
             ctx:wait_for_height(2)
@@ -170,8 +181,15 @@ docker.describe("-d compose", function()
         assert.equal("", left())
     end)
 
-    it("never pulls: a missing image is made, or named", function()
+    it("makes a missing image, with a word, and never pulls one", function()
         local spec = liveness("-t", "8s")
+        spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE, spec.env.LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD = image .. "-made", nil
+        spec.env.LOGOS_BLOCKCHAIN_BINARIES_TAR, spec.timeout = bundle(), 120
+        local made = support.run(spec)
+        support.sh("docker image rm -f " .. image .. "-made")
+        assert.equal(0, made.code, made.text)
+        assert.matches("compose: there is no image " .. image .. "-made here: making it", made.err, 1, true)
+        spec = liveness("-t", "8s")
         spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE = "tfl-spec-none:1"
         local result = support.run(spec)
         assert.equal(3, result.code, result.text)
@@ -271,6 +289,28 @@ describe("-d compose without an engine", function()
         local result = support.run(spec)
         assert.equal(3, result.code, result.text)
         assert.matches("the Docker engine at unix:///nowhere/docker.sock cannot be reached", result.text, 1, true)
+    end)
+
+    it("says what is wrong in cfgsync.yaml", function()
+        local function read(text)
+            local path = support.write("cfgsync.yaml", text)
+            return in_run([[ return require("tfl.deployers.compose.settings").cluster(...) ]], path)
+        end
+        local said = read "security_param: 12\nactive_slot_coeff: 0.25\ntracing_settings: {logger: !File {directory: /node/logs}}\n"
+        assert.same({ 12, 0.25, "INFO", "!File", "/node/logs" },
+            { said.security_param, said.active_slot_coeff, said.level, said.logger.tag, said.logger.value.directory })
+        for text, message in pairs {
+            ["security_param: none"] = 'security_param: a whole number from 1 was expected, got "none"',
+            ["active_slot_coeff: 2"] = "active_slot_coeff: a number above 0, at most 1 was expected, got 2",
+            ["port: 4400"] = "there is no setting port; there are: security_param active_slot_coeff tracing_settings",
+            ["tracing_settings: {level: LOUD}"] = "tracing_settings.level: ERROR, WARN, INFO, DEBUG or TRACE was expected",
+            ["tracing_settings: {logger: !File {directory: /var/log}}"] = "logger: !Stdout, or !File {directory: /node/…} was expected",
+            ["a: [1"] = "cfgsync.yaml: ",
+        } do
+            said = read(text)
+            assert.equal("bad_config", said.code, text)
+            assert.matches(message, said.error, 1, true)
+        end
     end)
 
     it("attaches only where there can be a stack", function()

@@ -32,7 +32,7 @@ local M = {
         start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true, start_node = true,
         snapshot = true, partition = true, isolate = true, link = true,
     },
-    defaults = settings.cluster,
+    defaults = function() return settings.cluster() end,
     ready_seconds = settings.ready_seconds,
     keeps = settings.preserves, -- the folder of the run is where its containers have their files
 }
@@ -327,15 +327,15 @@ function Compose:cleanup()
     local tasks, first = {}, nil
     local preserve = self.attached or self.settings and self.settings.preserve
     for name, own in pairs(self.own) do
-        if own.running and not preserve then
+        if own.running and not preserve and not self.lost then
             tasks[#tasks + 1] = task.spawn("stop", self.stop, self, name, { timeout = CLEANUP_SECONDS })
         end
     end
     for _, one in ipairs(tasks) do one:wait() end
-    if self.ledger then
+    if self.ledger and not self.lost then -- what a lost engine still has stays in the ledger
         local ok, err = pcall(purge.run, self.engine, "tfl.run=" .. self.run_id)
         if ok then proc.ledger_done(self.ledger) else first = err end
-    elseif preserve and next(self.own) then
+    elseif preserve and not self.lost and next(self.own) then
         self.say(("the stack stays: -d compose --attach %s drives it, `tfl clean` removes it"):format(self.project))
     end
     self:end_watch()

@@ -48,9 +48,10 @@ end
 local LEVELS = { ERROR = true, WARN = true, INFO = true, DEBUG = true, TRACE = true }
 
 --- Cluster settings that hold when nobody else says them. Raises bad_config.
+---@param path? string default: assets/stack/cfgsync.yaml
 ---@return {security_param: integer|nil, active_slot_coeff: number|nil, level: string, logger: table} logger: tagged, as nodes take it
-function M.cluster()
-    local path = stack.assets() .. "/stack/cfgsync.yaml"
+function M.cluster(path)
+    path = path or stack.assets() .. "/stack/cfgsync.yaml"
     local text, why = sys.read_file(path)
     if not text then errors.bad_config("%s", why) end
     local ok, said = pcall(yaml.parse, text)

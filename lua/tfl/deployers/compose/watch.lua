@@ -18,7 +18,8 @@ end
 
 --- The engine is gone, or does not answer: the run cannot go on, and it is nobody's fault but the host's.
 local function lost(self, why)
-    if self.closing then return end
+    if self.closing or self.lost then return end
+    self.lost = true
     self.problem(errors.new("connect", "the Docker engine at %s went away during the run (%s); what it still has of this run, `tfl clean` "
         .. "removes once it is back", self.engine.host, why))
 end
