@@ -1,6 +1,7 @@
 /* tfl-node: the embedded reference node. */
 #include "chain/genesis.h"
 #include "node/node.h"
+#include "node/pod.h"
 #include "node/store.h"
 
 #include <errno.h>
@@ -25,12 +26,16 @@ static const char help[] =
     "  --version          print the version, end\n"
     "  --help             print this, end\n"
     "\n"
+    "in pods that tfl made: --signal NAME to all other processes of the pod; --sweep FOLDER removes it when "
+    "told to end\n"
+    "\n"
     "SIGTERM and SIGINT end it with status 0; SIGKILL costs it nothing but its last moment.\n"
     "\n"
     "for specs: --test KEY=VALUE makes a bad node of a good one; may be repeated\n";
 
 struct options {
     const char *user, *deployment;
+    const char *signal, *sweep;
     const char **tests; /* owned; borrows its strings from argv */
     size_t n_tests;
     bool check_config, check_store;
@@ -46,6 +51,7 @@ static int parse(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {{"deployment", required_argument, NULL, 'd'},
         {"check-config", no_argument, NULL, 'c'}, {"check-store", no_argument, NULL, 's'},
+        {"signal", required_argument, NULL, 'k'}, {"sweep", required_argument, NULL, 'w'},
         {"test", required_argument, NULL, 't'}, {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     int c;
@@ -61,6 +67,12 @@ static int parse(struct options *o, int argc, char **argv)
         case 's':
             o->check_store = true;
             break;
+        case 'k':
+            o->signal = optarg;
+            break;
+        case 'w':
+            o->sweep = optarg;
+            break;
         case 't':
             o->tests[o->n_tests++] = optarg;
             break;
@@ -75,6 +87,8 @@ static int parse(struct options *o, int argc, char **argv)
             return 2;
         }
     }
+    if (optind == argc && (o->signal || o->sweep))
+        return -1;
     if (optind + 1 != argc || !o->deployment) {
         fputs(usage, stderr);
         return 2;
@@ -179,7 +193,9 @@ int main(int argc, char **argv)
     tfl_chain_init();
     raise_descriptors();
     int status = parse(&o, argc, argv);
-    if (status < 0) {
+    if (status < 0 && (o.signal || o.sweep)) {
+        status = o.signal ? tfl_pod_signal(o.signal, &err) : tfl_pod_sweep(o.sweep, &err);
+    } else if (status < 0) {
         status = read_config(&config, &o, &err) ? -1 : 0;
         if (!status && o.check_config)
             puts("Configs are valid!");
@@ -187,10 +203,10 @@ int main(int argc, char **argv)
             status = check_store(&config, &err);
         else if (!status)
             status = serve(&config, &err);
-        if (status < 0) {
-            fprintf(stderr, "tfl-node: %s\n", err.msg);
-            status = 1;
-        }
+    }
+    if (status < 0) {
+        fprintf(stderr, "tfl-node: %s\n", err.msg);
+        status = 1;
     }
     tfl_node_config_done(&config);
     free(o.tests);

@@ -68,8 +68,8 @@ end
 
 local function shared(command, how_many)
     command:argument("files", "scenario file"):args(how_many or "+")
-    command:option("-d --deployer", "where the nodes run: local (this host; also called host), compose (Docker), or a tfl.deployer of "
-        .. "the file"):default "local"
+    command:option("-d --deployer", "where the nodes run: local (this host; also called host), compose (Docker), k8s (Kubernetes), or "
+        .. "a tfl.deployer of the file"):default "local"
     command:option("-n --nodes", "number of nodes"):convert(whole("-n", 0))
     command:option("-t --time", "duration of the window: 30s, 500ms, 2m"):convert(time)
     command:option("-p --param", "parameter of the scenario, KEY=VALUE"):count "*":convert(key_value)
@@ -90,7 +90,6 @@ local function parser()
     local run = command("run", "run scenarios, one after the other")
     shared(run)
     run:option("--out", "folder for the evidence of one run; an earlier run in it is replaced")
-    run:option("--attach", "with -d compose: drive and control a stack that runs, and leave it up"):argname "PROJECT"
     run:flag("--keep", "keep the node data of runs that pass, too")
     run:flag("--json", "end stdout with the summary as one line of JSON")
     run:option("--junit", "write JUnit XML to this file")
@@ -103,7 +102,7 @@ local function parser()
     shared(command("repl", "start a cluster, of a scenario or plain, and drive it by hand (tfl help repl)"), "?")
     local test = command("test", "run busted specs of your own, which may use tfl.cluster")
     test:argument("files", "spec file or folder"):args "+"
-    test:option("-d --deployer", "where the nodes run: local, compose, or a tfl.deployer of the specs"):default "local"
+    test:option("-d --deployer", "where the nodes run: local, compose, k8s, or a tfl.deployer of the specs"):default "local"
     test:option("--filter", "only tests whose name holds this Lua pattern")
     test:option("--seed", "seed of every cluster that names none"):convert(whole("--seed", 0))
     local made = command("report", "write one HTML file that shows what happened in a run")
@@ -170,17 +169,6 @@ local function replayed_seed(dir)
     return old.seed
 end
 
---- The stack that --attach names; its seed and nodes are those of the run. Waits.
-local function attach(args)
-    if args.deployer ~= "compose" then errors.usage("--attach %s: that is for -d compose", args.attach) end
-    local stack = require("tfl.deployers.compose.attach").find(args.attach)
-    for flag, said in pairs { seed = args.seed, nodes = args.nodes } do
-        local its = flag == "seed" and stack.seed or stack.started
-        if said ~= its then errors.usage("--%s %d: of the stack %s it is %d; leave the flag out", flag, said, args.attach, its) end
-    end
-    return stack
-end
-
 --- What flags and environment say, flags first.
 local function options_of(args)
     local params = {}
@@ -202,19 +190,12 @@ local function options_of(args)
         errors.usage("TFL_PORTS=%s: a range of at least 32 ports within 20000-32767 was expected, as 24000-24999", range)
     end
     bundle.named()
-    local format = os.getenv "TFL_LOG_FORMAT"
-    local shaped, shape = sys.log_configure("", format)
-    if not shaped then errors.usage("TFL_LOG_FORMAT=%s: %s", format, shape) end
-    local ok, message = sys.log_configure(os.getenv "TFL_LOG" or os.getenv "RUST_LOG" or "", format)
+    local ok, message = sys.log_configure(os.getenv "TFL_LOG" or os.getenv "RUST_LOG" or "")
     if not ok and os.getenv "TFL_LOG" then errors.usage("TFL_LOG: %s", message) end
-    local stack = args.attach and attach(args)
     return {
-        attach = stack,
-        deployer = args.deployer, params = params, out = args.out, replay = args.replay,
-        seed = stack and stack.seed or args.seed or replayed_seed(args.replay),
+        deployer = args.deployer, params = params, seed = args.seed or replayed_seed(args.replay), out = args.out, replay = args.replay,
         -- -p nodes= and -p duration= are the same flags by their other name
-        nodes = stack and stack.started or args.nodes or flag("nodes", whole("-p nodes", 0))
-            or environment_number("LOGOS_BLOCKCHAIN_DEMO_NODES", true),
+        nodes = args.nodes or flag("nodes", whole("-p nodes", 0)) or environment_number("LOGOS_BLOCKCHAIN_DEMO_NODES", true),
         duration = args.time or flag("duration", time) or environment_number "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS",
     }
 end
@@ -265,7 +246,7 @@ local function run(args)
         if args.report and not write_report(args, summary) and worst == 0 then worst = INFRA end
         if summary.verdict == "interrupted" then break end
     end
-    if args.junit then sys.write_file(args.junit, sys.redact(junit.render(summaries))) end
+    if args.junit then sys.write_file(args.junit, junit.render(summaries)) end
     if args.json then
         for _, summary in ipairs(summaries) do say(1, json.encode(summary) .. "\n") end
     end
@@ -311,10 +292,10 @@ end
 
 local function doctor()
     local fine = true
-    for _, one in ipairs { { "local", "(this host)" }, { "compose", "(Docker)" } } do
+    for _, one in ipairs { { "local", "(this host)" }, { "compose", "(Docker)" }, { "k8s", "(Kubernetes)" } } do
         say(1, "%-10s %s %s\n", "deployer", one[1], one[2])
         for _, row in ipairs(deployers.get(one[1]).doctor()) do
-            fine = fine and (row.ok or one[1] ~= "local") -- who has no Docker can do without
+            fine = fine and (row.ok or one[1] ~= "local") -- who has no Docker or cluster can do without
             say(1, "  %s %-9s %s\n", row.ok and "✓" or "✗", row.name, row.message)
         end
     end

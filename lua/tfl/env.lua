@@ -13,8 +13,7 @@ M.rows = {
     { "LOGOS_BLOCKCHAIN_DEMO_NODES", "number of nodes, as `-n`", "cli" },
     { "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS", "duration of the window in seconds, as `-t`", "cli" },
     { "LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS", "set: keep node data and logs of runs that pass, too", "env" },
-    { "LOGOS_BLOCKCHAIN_NODE_BIN",
-        "the program of the kind `logos` (else `logos-blockchain-node` on `PATH`), and what goes into bundles as such",
+    { "LOGOS_BLOCKCHAIN_NODE_BIN", "the program of the kind `logos` (else `logos-blockchain-node` on `PATH`), and what goes into bundles as such",
         "kinds/logos_run", again = true },
     { "LOGOS_BLOCKCHAIN_NODE_VERSION", "form of its files: `JUN` (the default) or `AUG`", "kinds/logos_run", again = true },
     { "LOGOS_BLOCKCHAIN_CIRCUITS",
@@ -23,8 +22,6 @@ M.rows = {
     { "LOGOS_BLOCKCHAIN_CIRCUITS_URL", "where `setup-logos-blockchain-circuits.sh` fetches them", "circuits" },
     { "LOGOS_BLOCKCHAIN_CIRCUITS_SHA256", "their checksum, when there is none beside them; `none`: unchecked", "circuits" },
     { "LOGOS_BLOCKCHAIN_CFGSYNC_PORT", "nothing (there is no cfgsync server): `-d compose` says so when it is set", "deployers/compose" },
-    { "LOGOS_BLOCKCHAIN_METRICS_QUERY_URL",
-        "the Prometheus of `expect_metric` and `ctx:telemetry()`, as `http://127.0.0.1:9090`", "metrics" },
     { "LBC_ROOT_DIR", "given to the real node as it is; the circuits when not set", "kinds/logos_run" },
     { "POL_PROOF_DEV_MODE", "given to the real node as it is; `true` when not set", "kinds/logos_run" },
     { "LOGOS_BLOCKCHAIN_TESTNET_IMAGE", "name of the image (`logos-blockchain-testing:local`)", "image" },
@@ -37,6 +34,18 @@ M.rows = {
     { "COMPOSE_RUNNER_HTTP_TIMEOUT_SECS", "how long containers may take to be ready; wins over `TFL_READY_SECONDS`", "deployers/compose" },
     { "COMPOSE_RUNNER_PRESERVE", "set: containers and network stay when the run is over, until `tfl clean`", "deployers/compose" },
     { "TESTNET_RUNNER_PRESERVE", "the same", "deployers/compose" },
+    { "LOGOS_BLOCKCHAIN_TESTNET_IMAGE_PULL_POLICY", "`-d k8s`: `IfNotPresent` (the default), `Always` or `Never`", "deployers/k8s" },
+    { "K8S_RUNNER_NAMESPACE",
+        "the namespace (one of the run's own, `tfl-…`); one that is there already stays, and only what the run made goes",
+        "deployers/k8s" },
+    { "K8S_RUNNER_RELEASE", "prefix of the names of all objects of a run, for several in one namespace", "deployers/k8s" },
+    { "K8S_RUNNER_NODE_HOST",
+        "name or address of a node of the cluster: nodes are reached there by NodePorts, not through the API server", "deployers/k8s" },
+    { "K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS", "how long a pod may take until it runs (180)", "deployers/k8s" },
+    { "K8S_RUNNER_HTTP_TIMEOUT_SECS", "how long pods that run may take to be ready; wins over `TFL_READY_SECONDS`", "deployers/k8s" },
+    { "K8S_RUNNER_DEBUG", "set: tell what kubectl says, and all events of the run's objects", "deployers/k8s" },
+    { "K8S_RUNNER_PRESERVE", "set: what a run has made stays in the cluster; the command that removes it is told", "deployers/k8s" },
+    { "KUBECONFIG", "read by kubectl: which cluster `-d k8s` speaks to", "deployers/k8s" },
     { "DOCKER_HOST", "the Docker engine: `unix:///PATH` (`/var/run/docker.sock`), or `tcp://IP:PORT` of one that shares this host's files",
         "deployers/engine" },
     { "TESTNET_PRINT_ENDPOINTS",
@@ -44,7 +53,6 @@ M.rows = {
         "deployers/compose" },
     { "SLOW_TEST_ENV", "`true`: a slow machine; deadlines and the time before genesis double", "cli", again = true },
     { "TFL_LOG", "tfl's own log: `info`, `warn,feed=debug` (`RUST_LOG` when unset)", "cli" },
-    { "TFL_LOG_FORMAT", "`json`: tfl's own log as one JSON object a line (`text`)", "logs" },
     { "TFL_NODE_BIN", "program to run instead of the `tfl-node` beside `tfl`", "cli", again = true },
     { "TFL_PORTS", "ports that nodes may use, `24000-24999` (20000-32767)", "cli" },
     { "TFL_READY_SECONDS", "how long nodes may take to be ready (30, and 0.1 for each node)", "hang" },
@@ -54,7 +62,8 @@ M.rows = {
 }
 
 --- Of tfl's own making (what it tells its nodes), and those of its tests.
-M.inner = { "TFL_RUN_ID", "TFL_NODE", "TFL_TEST_SEED", "TFL_TEST_MARK", "TFL_TEST_JOBS", "TFL_COUNTS", "TFL_FUZZ_SECONDS", "TFL_SPECS" }
+M.inner = { "TFL_RUN_ID", "TFL_TEST_SEED", "TFL_TEST_MARK", "TFL_TEST_JOBS", "TFL_COUNTS", "TFL_FUZZ_SECONDS", "TFL_SPECS", "TFL_TEST_KUBECONFIG",
+    "TFL_TEST_K8S_IMAGE", "TFL_POD" }
 
 --- Prefixes that are tfl's: what begins so and is not known is misspelt, or of another version.
 M.PREFIXES = { "LOGOS_BLOCKCHAIN_", "TFL_", "K8S_RUNNER_", "COMPOSE_RUNNER_" }

@@ -17,6 +17,7 @@ local M = {}
 ---@field cwd string absolute: where its files are written
 ---@field log string absolute: where its output goes
 ---@field image? {programs: string, circuits: string} folders of the image it runs in; nil: the programs of this host
+---@field url? fun(port: integer): string address of a port for HTTP, when it is not that of host and port
 ---@field tracing? {level: string, logger: table} how it logs, as its file says it; nil: as the kind has it
 
 --- A deployer's side.
@@ -99,6 +100,12 @@ function Specs:make(node)
     return spec
 end
 
+--- The address of a port for HTTP.
+---@param site tfl.Site
+---@param port integer
+---@return string
+function M.url(site, port) return site.url and site.url(port) or ("http://%s:%d"):format(site.host, port) end
+
 --- The client of a node by its kind.
 ---@param node table
 ---@param site tfl.Site
@@ -107,7 +114,7 @@ end
 function M.client(node, site, url)
     local kind = node.kind
     local port = site.ports[kind.api_port or not kind.relay and "http"]
-    url = port and (url or ("http://%s:%d"):format(site.host, port))
+    url = port and (url or M.url(site, port))
     if kind.dialect and not kind.lua_dialect then return client.new { name = node.name, url = url, dialect = kind.dialect } end
     return foreign.client(node, url and client.new { name = node.name, url = url, dialect = "http" }, site)
 end

@@ -4,6 +4,7 @@ local client = require "tfl.core.client"
 local errors = require "tfl.errors"
 local foreign = require "tfl.foreign"
 local loader = require "tfl.loader"
+local node_specs = require "tfl.node_specs"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
@@ -28,7 +29,7 @@ function looks.http(one)
     local await, site = one.await, one.site
     if not one.raw then
         local port = site.ports[await.port or one.node.kind.api_port]
-        one.raw = client.new { name = one.node.name, url = ("http://%s:%d"):format(site.host, port), dialect = "http" }
+        one.raw = client.new { name = one.node.name, url = node_specs.url(site, port), dialect = "http" }
     end
     local answer = one.raw:get(await.http, { timeout = ANSWER })
     if answer.status ~= (await.status or 200) then

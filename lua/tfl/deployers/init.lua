@@ -3,21 +3,18 @@ local errors = require "tfl.errors"
 local suggest = require "tfl.suggest"
 
 local M = {}
-local modules = { ["local"] = "tfl.deployers.local", host = "tfl.deployers.local", compose = "tfl.deployers.compose" }
-local later = { k8s = "Kubernetes" }
+local modules = { ["local"] = "tfl.deployers.local", host = "tfl.deployers.local", compose = "tfl.deployers.compose",
+    k8s = "tfl.deployers.k8s" }
 
---- Is it the name of a deployer of tfl's own, now or to come?
+--- Is it the name of a deployer of tfl's own?
 ---@param name string
-function M.built_in(name) return modules[name] ~= nil or later[name] ~= nil end
+function M.built_in(name) return modules[name] ~= nil end
 
 ---@param name string
 ---@param context? table of the file, which may have deployers of its own (tfl.deployer)
 ---@return table deployer module {name, hop_ms, genesis_delay_ms, capabilities, why, new}
 function M.get(name, context)
     if modules[name] then return require(modules[name]) end
-    if later[name] then
-        errors.usage("-d %s: this version of tfl has no %s deployer yet; use -d local", name, later[name])
-    end
     local own = context and context.deployers or {}
     if own[name] then return require("tfl.deployers.define").backend(own[name]) end
     local names = {}

@@ -165,7 +165,7 @@ function Local:link_counts(id) return self.links:counts(id) end
 function Local:command(spec, program) return { program or spec.argv[1], cwd = spec.cwd, env = spec.env } end
 
 --- Runs the program's own check of its files before it is started.
-local function check(self, node, spec)
+function Local:check(node, spec)
     self.core:write(node.name)
     local command = self:command(spec, spec.check[1])
     table.move(spec.check, 2, #spec.check, #command + 1, command)
@@ -187,9 +187,9 @@ end
 function Local:start(node, options)
     self.kinds:keep(node, options or {})
     local spec = self.kinds:make(node)
-    if spec.dialect and spec.ports.http then spec.url = spec.url or ("http://%s:%d"):format(self:host(node), spec.ports.http) end
+    if spec.dialect and spec.ports.http then spec.url = spec.url or node_specs.url(self:seen(node), spec.ports.http) end
     self.core:add(spec)
-    if spec.check then check(self, node, spec) end
+    if spec.check then self:check(node, spec) end
     self.specs[node.name], self.log_from[node.name] = spec, (sys.stat(spec.log) or { size = 0 }).size
     self:launch(node, spec)
     if self.links then self.links:process(node.name, self.core:pid(node.name)) end
@@ -204,14 +204,17 @@ function Local:restart(node, options)
     local name = node.name
     local state = self.core:state(name)
     if state == "running" or state == "paused" or state == "stopping" then self:stop(name, options) end
-    if options.wipe then
-        local data = self:data_dir(node)
-        local result = proc.exec { "rm", "-rf", "--", data }
-        if result.code ~= 0 then
-            error(errors.new("io", "%s: its data in %s could not be removed: %s", name, data, result.stderr), 0)
-        end
-    end
+    if options.wipe then self:wipe(node) end
     self:start(node, options)
+end
+
+--- Takes the data of a node away that does not run.
+function Local:wipe(node)
+    local data = self:data_dir(node)
+    local result = proc.exec { "rm", "-rf", "--", data }
+    if result.code ~= 0 then
+        error(errors.new("io", "%s: its data in %s could not be removed: %s", node.name, data, result.stderr), 0)
+    end
 end
 
 function Local:stop(name, options) self.core:stop(name, { how = options and options.how, timeout = options and options.timeout }) end

@@ -1,11 +1,11 @@
 --- What the compose deployer hears of its containers: their ends, what they print, and that the engine is still there. Methods of it.
 local errors = require "tfl.errors"
+local log_file = require "tfl.deployers.log_file"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
 
 local Watch = {}
 
-local SEGMENT_BYTES = 32 * 1024 * 1024 -- of a log; the newest one to two are kept
 local LOG_SECONDS = 2 -- what a container has printed is read within this after its end
 local PING_SECONDS, PING_WITHIN = 5, 20
 
@@ -18,8 +18,7 @@ end
 
 --- The engine is gone, or does not answer: the run cannot go on, and it is nobody's fault but the host's.
 local function lost(self, why)
-    if self.closing or self.lost then return end
-    self.lost = true
+    if self.closing then return end
     self.problem(errors.new("connect", "the Docker engine at %s went away during the run (%s); what it still has of this run, `tfl clean` "
         .. "removes once it is back", self.engine.host, why))
 end
@@ -46,9 +45,9 @@ local function ping(self)
     end
 end
 
---- From here on every end of a container with the label is heard.
-function Watch:begin_watch(label)
-    local next_event, close = self.engine:events(label)
+--- From here on every end of a container of the run is heard.
+function Watch:begin_watch()
+    local next_event, close = self.engine:events("tfl.run=" .. self.run_id)
     self.close_events = close
     self:spawn("events", read_events, self, next_event)
     self:spawn("ping", ping, self)
@@ -60,30 +59,9 @@ function Watch:end_watch()
     self.tasks = {}
 end
 
---- Appends to a log that is kept within a bound.
-local function writer(path)
-    local file, bytes
-    local function open()
-        file = assert(io.open(path, "ab"))
-        file:setvbuf "no"
-        bytes = file:seek "end"
-    end
-    open()
-    return function(text)
-        if not text then file:close() return end
-        if bytes >= SEGMENT_BYTES then
-            file:close()
-            os.rename(path, path .. ".1")
-            open()
-        end
-        file:write(text)
-        bytes = bytes + #text
-    end
-end
-
 --- What a container prints, from one start to its end, goes to the log of its node.
 function Watch:follow(own, path, since)
-    local write = writer(path)
+    local write = log_file.writer(path)
     local _ <close> = setmetatable({}, { __close = function() write(nil) end })
     local ok, next_text, close = pcall(self.engine.logs, self.engine, own.id, since)
     if not ok then return end -- the engine is gone: whoever reads events says so

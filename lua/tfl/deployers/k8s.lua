@@ -1,0 +1,369 @@
+--- The k8s deployer: nodes are pods of a cluster that kubectl reaches, each of a StatefulSet and a Service of its own. To the runner it is
+--- the local deployer, but that nodes live somewhere else: their states, readiness and exits are kept where those of local nodes are.
+--- What is installed is made here once, as plain JSON (k8s/objects.lua); everything else goes through the API and one `kubectl proxy`.
+local base = require "tfl.deployers.local"
+local gather = require "tfl.deployers.gather"
+local clusters = require "tfl.deployers.k8s.cluster"
+local compose_settings = require "tfl.deployers.compose.settings"
+local errors = require "tfl.errors"
+local images = require "tfl.deployers.compose.images"
+local json = require "tfl.core.json"
+local node_specs = require "tfl.node_specs"
+local objects = require "tfl.deployers.k8s.objects"
+local proc = require "tfl.core.proc"
+local settings = require "tfl.deployers.k8s.settings"
+local sys = require "tfl.core.sys"
+local task = require "tfl.core.task"
+local wait = require "tfl.core.wait"
+
+local Local = base.class
+local K8s = setmetatable({}, { __index = Local })
+K8s.__index = K8s
+for name, method in pairs(require "tfl.deployers.k8s.watch") do K8s[name] = method end
+
+local NO_LINKS = "relays stand on 127.0.0.1, and pods speak to each other"
+local FIRST_PORT = 8080 -- each pod has an address of its own, so all nodes have the same ports
+local INSTALL_SECONDS, STOP_SECONDS, KILL_SECONDS = 60, 10, 60
+
+local M = {
+    name = "k8s",
+    hop_ms = 50,
+    genesis_delay_ms = function(n) return 5000 + 500 * n end, -- pods of one machine come up about two in a second
+    capabilities = {
+        start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true, start_node = true,
+    },
+    defaults = compose_settings.cluster,
+    ready_seconds = settings.ready_seconds,
+    why = {
+        link = NO_LINKS, partition = NO_LINKS, isolate = NO_LINKS,
+        snapshot = "the disks of nodes are in the cluster, where tfl cannot copy them",
+    },
+}
+
+---@param options table {run_id, dir, event, problem, say}
+---@return table deployer
+function M.new(options)
+    local made = setmetatable(base.new(options), K8s)
+    made.run_id, made.problem, made.say = options.run_id, options.problem, options.say
+    made.own, made.by_object, made.by_pod, made.tasks, made.installs = {}, {}, {}, {}, 0
+    made.batch = gather.new(function(batch) made:install(batch) end)
+    return made
+end
+
+function K8s:genesis_delay_ms(n) return M.genesis_delay_ms(n) end
+function K8s:capabilities() return M.capabilities end
+
+-- ---- where nodes live
+
+function K8s:site(node)
+    local site = Local.site(self, node)
+    site.host, site.dirs = "0.0.0.0", { run = "/node", data = "/node/data", log = "/node/logs" }
+    site.tracing = compose_settings.tracing(self.shared, node)
+    site.image = { programs = "/usr/local/bin", circuits = "/opt/circuits" }
+    return site
+end
+
+function K8s:host(node, for_nodes)
+    local own = self.own[node.name]
+    return for_nodes and own.object or self.settings.node_host or own.pod
+end
+
+function K8s:seen(node)
+    local site, own = self:site(node), self.own[node.name]
+    site.host = self:host(node)
+    site.url = function(port)
+        if not self.settings.node_host then return self.cluster:pod_url(own.pod, port) end
+        return ("http://%s:%d"):format(site.host, own.node_ports[port])
+    end
+    return site
+end
+
+--- A name for the objects of a node: its own, as far as Kubernetes takes it.
+local function object_name(self, node)
+    local prefix = self.settings.release and self.settings.release .. "-" or ""
+    local name = prefix .. settings.label(node.name, 50 - #prefix)
+    if not name:match "^[a-z]" or self.by_object[name] or name == objects.SWEEPER then
+        name = ("%sn%d-%s"):format(prefix, node.index, settings.label(node.name, 40 - #prefix))
+    end
+    return (name:gsub("%-+$", ""))
+end
+
+--- Looks whether everything is there, has the ledger know how to undo it, then makes the namespace and begins to watch.
+function K8s:prepare(plan)
+    self.settings, self.shared = settings.read(), compose_settings.cluster()
+    self.cluster = clusters.new()
+    local run = settings.label(self.run_id, 59)
+    local namespace = self.settings.namespace or "tfl-" .. run
+    self.run = {
+        namespace = namespace, run = run, image = images.name(), pull_policy = self.settings.pull_policy,
+        labels = { ["app.kubernetes.io/managed-by"] = "tfl", ["tfl.run"] = run },
+        claims = self:has_storage(), node_ports = self.settings.node_host ~= nil,
+    }
+    local shared = self.settings.namespace
+        and self.cluster:kubectl { "get", "namespace", namespace, "--ignore-not-found", "-o", "name" } ~= ""
+    local undo = shared and { "delete", objects.KINDS, "-n", namespace, "-l", "tfl.run=" .. run } or { "delete", "namespace", namespace }
+    table.move({ "--wait=false", "--ignore-not-found" }, 1, 2, #undo + 1, undo)
+    self.undo = self.cluster:words(undo)
+    if not self.settings.preserve then
+        self.ledger = proc.ledger_add { undo = "argv", argv = self.undo, cwd = sys.cwd(), within = 60 }
+    end
+    self.first = {}
+    if not shared then self.first[1] = objects.namespace(self.run) end
+    if not self.run.claims then table.insert(self.first, objects.sweeper(self.run)) end
+    Local.prepare(self, plan)
+    local port = self.core:reserve(1)[1]
+    self.core:unbind(port)
+    self.cluster:open(port, namespace, function(err) self:lost(err) end)
+    self:begin_watch()
+end
+
+--- Does the cluster make volumes when it is asked for one?
+function K8s:has_storage()
+    local ok, classes = pcall(self.cluster.read, self.cluster, { "get", "storageclasses" })
+    if not ok and classes.code == "connect" then error(classes, 0) end
+    for _, class in ipairs(ok and classes.items or {}) do
+        if (class.metadata.annotations or {})["storageclass.kubernetes.io/is-default-class"] == "true" then return true end
+    end
+    return false
+end
+
+--- Has objects installed, all by one call.
+function K8s:apply(items)
+    if #items == 0 then return end
+    self.installs = self.installs + 1
+    local path = ("%s/k8s/objects-%d.json"):format(self.dir, self.installs)
+    proc.exec { "mkdir", "-p", self.dir .. "/k8s" }
+    sys.write_file(path, json.encode(objects.list(items)))
+    local said = self.cluster:kubectl { "apply", "--server-side", "--force-conflicts", "--field-manager=tfl", "--validate=false",
+        "-f", path, timeout = INSTALL_SECONDS + 2 * #items }
+    if self.settings.debug then self.say(said) end
+end
+
+--- Gives the nodes their names and ports, and has their Services made, by which they find each other.
+function K8s:add_nodes(nodes)
+    local items = self.first or {}
+    self.first = nil
+    for _, node in ipairs(nodes) do
+        local ports = {}
+        for i, name in ipairs(node_specs.ports(node.kind)) do ports[name] = FIRST_PORT + i - 1 end
+        self.addresses[node.index] = ports
+        local own = { name = node.name, object = object_name(self, node), changed = wait.signal(), disk = 0, revision = 0 }
+        own.pod = own.object .. "-0"
+        self.own[node.name], self.by_object[own.object], self.by_pod[own.pod] = own, own, own
+        items[#items + 1] = objects.service(self.run, { object = own.object, ports = ports })
+    end
+    table.move(nodes, 1, #nodes, #self.nodes + 1, self.nodes)
+    self:apply(items)
+    if not self.run.node_ports then return end
+    local services = self.cluster:read { "get", "services", "-n", self.run.namespace, "-l", "tfl.run=" .. self.run.run }
+    for _, service in ipairs(services.items) do
+        local own = self.by_object[service.metadata.name]
+        own.node_ports = {}
+        for _, port in ipairs(service.spec.ports) do
+            if port.protocol == "TCP" then own.node_ports[port.port] = port.nodePort end
+        end
+    end
+end
+
+-- ---- start
+
+function K8s:check() end -- its files are in the cluster only once it starts, so its program says then what it does not like
+
+--- What is installed for a node.
+local function wanted(self, own, node, spec)
+    local env = { TFL_NODE = node.name, TFL_RUN_ID = self.run_id, TFL_POD = "1" }
+    for name, value in pairs(spec.env or {}) do env[name] = value end
+    if spec.await and spec.await.tcp and not self.settings.node_host then
+        local err = errors.new("unsupported", "%s: its kind is ready when a port accepts, and tfl reaches pods by HTTP only; give it an "
+            .. "HTTP path (ready = {http = …}), or set K8S_RUNNER_NODE_HOST", node.name)
+        err.node = node.name
+        error(err, 0)
+    end
+    return {
+        object = own.object, name = node.name, image = spec.image or self.run.image, argv = spec.argv, env = env, files = spec.files or {},
+        ports = self.addresses[node.index], api = node.kind.api_port or not node.kind.relay and "http" or nil,
+        ready_path = spec.ready and spec.ready.path or spec.await and spec.await.http or nil, stop_signal = spec.stop_signal or "TERM",
+        disk = ("%s/%s.%d"):format(objects.disks(self.run), own.object, own.disk),
+    }
+end
+
+--- Scales its StatefulSet.
+function K8s:scale(own, replicas)
+    local path = ("/apis/apps/v1/namespaces/%s/statefulsets/%s/scale"):format(self.run.namespace, own.object)
+    self.cluster:ask("PUT", path, { body = { apiVersion = "autoscaling/v1", kind = "Scale",
+        metadata = { name = own.object, namespace = self.run.namespace }, spec = { replicas = replicas } } })
+end
+
+--- Installs the nodes that are to start now, which are new or not as they were.
+function K8s:install(batch)
+    local items = {}
+    for _, own in ipairs(batch) do
+        for _, object in ipairs(objects.node(self.run, own.wanted)) do items[#items + 1] = object end
+    end
+    self:apply(items)
+end
+
+local function fail(own, fmt, ...)
+    local err = errors.new("spawn", "%s: " .. fmt, own.name, ...)
+    err.node = own.name
+    error(err, 0)
+end
+
+--- Waits until its container runs.
+local function wait_running(self, own)
+    local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
+    local seconds = slow * self.settings.deployment_seconds
+    local deadline = task.now() + seconds
+    while not own.running do
+        if own.trouble then fail(own, "its pod cannot run: %s", own.trouble) end
+        if task.now() >= deadline then
+            fail(own, "its pod does not run after %gs%s; K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS gives it longer", seconds,
+                own.warning and " (" .. own.warning .. ")" or "")
+        end
+        own.changed:wait(deadline - task.now())
+    end
+end
+
+function K8s:launch(node, spec)
+    local own = self.own[node.name]
+    local want = wanted(self, own, node, spec)
+    local key = json.encode { want.image, want.argv, want.env, want.files, want.disk, want.stop_signal }
+    self.core:lay_out(node.name)
+    own.running, own.trouble, own.warning, own.why, own.signal = nil, nil, nil, nil, want.stop_signal
+    own.spent = own.uid or own.spent
+    if own.key == key then
+        self:scale(own, 1)
+    else
+        own.revision = own.revision + 1
+        want.files_name = ("%s-files-%d"):format(own.object, own.revision)
+        own.wanted = want
+        self.batch:add(own)
+        own.key = key
+    end
+    wait_running(self, own)
+    self.core:adopt(node.name)
+    own.up = true
+    own.following = self:spawn("log", self.follow_log, self, own, spec.log, own.running)
+    if own.trouble then self:ended(own) end
+end
+
+-- ---- stop
+
+local function wait_down(own, seconds)
+    local deadline = task.now() + seconds
+    while own.up and task.now() < deadline do own.changed:wait(deadline - task.now()) end
+    return not own.up
+end
+
+--- Sends a signal to a node within its pod. An end of the node takes the program that sends it along, so nobody minds how that ended.
+local function signal(self, own, name)
+    local words = { "exec", "-n", self.run.namespace, own.pod, "-c", "node", "--" }
+    local command = objects.signal(self.run, own.wanted, name)
+    table.move(command, 1, #command, #words + 1, words)
+    local ok, err = pcall(self.cluster.kubectl, self.cluster, words)
+    if ok or name ~= "STOP" and name ~= "CONT" and not err.message:find "not found" and not err.message:find "orbidden" then return end
+    err.message, err.node = ("%s: SIG%s cannot be sent: %s"):format(own.name, name, err.message), own.name
+    error(err, 0)
+end
+
+--- Takes the object of a pod away whose container has ended: the cluster takes its time to do so, and makes no other one before.
+local function forget(self, own, uid)
+    if not uid then return end
+    pcall(self.cluster.ask, self.cluster, "DELETE", self.cluster:path("pods", own.pod), { body = {
+        apiVersion = "v1", kind = "DeleteOptions", gracePeriodSeconds = 0, preconditions = { uid = uid },
+    } })
+end
+
+--- Ends a node: its signal and after ten seconds SIGKILL by the cluster, or SIGKILL at once; its pod goes, its disk stays.
+function K8s:stop(name, options)
+    local own, how = self.own[name], options and options.how or "graceful"
+    if own.up and self:state(name) == "paused" and how ~= "kill" then self:resume(name) end
+    self.core:mark(name, "stopping")
+    local uid = own.uid
+    if how ~= "graceful" then signal(self, own, how == "kill" and "KILL" or how) end
+    self:scale(own, 0)
+    if how ~= "kill" and not wait_down(own, options and options.timeout or STOP_SECONDS) then signal(self, own, "KILL") end
+    if wait_down(own, KILL_SECONDS) then return forget(self, own, uid) end
+    local err = errors.new("timeout", "%s: its pod is there still, %ds after SIGKILL", name, KILL_SECONDS)
+    err.node = name
+    error(err, 0)
+end
+
+function K8s:kill(name) self:stop(name, { how = "kill" }) end
+
+local function switch(word, to, back)
+    return function(self, name)
+        self.core:mark(name, to)
+        local ok, err = pcall(signal, self, self.own[name], word)
+        if ok then return end
+        self.core:mark(name, back)
+        error(err, 0)
+    end
+end
+K8s.pause = switch("STOP", "paused", "running")
+K8s.resume = switch("CONT", "running", "paused")
+
+function K8s:wipe(node) -- another folder of its volume; the old one goes with the volume
+    local own = self.own[node.name]
+    own.disk = own.disk + 1
+end
+
+function K8s:pid() return nil end
+
+function K8s:next_exit()
+    local exit = Local.next_exit(self)
+    local why = exit and not exit.asked and self.own[exit.node].why
+    if why then exit.status = ("%s, %s"):format(exit.status, why) end
+    return exit
+end
+
+-- ---- the end
+
+--- Has everything deleted: it is enough that the cluster has taken that in. With K8S_RUNNER_PRESERVE all stays as it is.
+function K8s:cleanup()
+    self.closing = true
+    self.batch:cancel()
+    local first
+    if self.ledger then
+        local ok, err = pcall(function()
+            local argv = table.move(self.undo, 1, #self.undo, 1, { timeout = 60 })
+            local result = proc.exec(argv)
+            if not result.ok then error(errors.new("spawn", "%s: %s", table.concat(self.undo, " "), result.stderr), 0) end
+        end)
+        if ok then proc.ledger_done(self.ledger) else first = err end
+    elseif self.undo and self.settings.preserve then
+        self.say("the namespace stays; to remove what the run has made: " .. table.concat(self.undo, " "))
+    end
+    self:end_watch()
+    for name, own in pairs(self.own) do
+        if own.up then -- nobody can tell any more
+            own.up = false
+            pcall(self.core.mark, self.core, name, "stopping")
+            pcall(self.core.mark, self.core, name, "stopped")
+        end
+    end
+    if self.cluster then self.cluster:close() end
+    Local.cleanup(self)
+    if first then error(first, 0) end
+end
+
+--- What `tfl doctor` says of Kubernetes: rows of {name, ok, message}.
+function M.doctor()
+    local function row(name, fn)
+        local ok, said = pcall(fn)
+        return { name = name, ok = ok, message = ok and said or type(said) == "table" and said.message or tostring(said) }
+    end
+    local cluster
+    local rows = { row("kubectl", function()
+        cluster = clusters.new()
+        return "context " .. cluster.context
+    end) }
+    rows[2] = cluster and row("cluster", function()
+        local nodes = cluster:read { "get", "nodes", "--request-timeout=10s", timeout = 20 }
+        local version = nodes.items[1] and nodes.items[1].status.nodeInfo.kubeletVersion or "?"
+        return ("%d nodes, %s"):format(#nodes.items, version)
+    end)
+    return rows
+end
+
+return M

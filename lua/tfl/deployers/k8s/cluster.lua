@@ -1,0 +1,227 @@
+--- The cluster that kubectl reaches: kubectl for what is installed and removed, and one `kubectl proxy` for everything else, which
+--- knows how to log in, and lets through only what a run needs of its own namespace. Every method waits.
+local errors = require "tfl.errors"
+local http = require "tfl.core.http"
+local json = require "tfl.core.json"
+local proc = require "tfl.core.proc"
+local task = require "tfl.core.task"
+local wait = require "tfl.core.wait"
+
+local Cluster = {}
+Cluster.__index = Cluster
+
+local M = {}
+
+local SECONDS = 60 -- for one kubectl
+local ANSWER_SECONDS, PATIENCE_SECONDS = 10, 60 -- for one answer of the API; how long it may be away before a verb gives up
+local PROXY_SECONDS = 20 -- until the proxy serves
+local SHOWN = 1200 -- bytes of kubectl's output that an error shows
+
+local function try(argv)
+    argv.timeout = argv.timeout or SECONDS
+    local ok, result = pcall(proc.exec, argv)
+    if ok then return result end
+    if result.code ~= "spawn" then error(result, 0) end
+    error(errors.new("spawn", "kubectl cannot be started (%s): install one from 1.20 on, and have it on PATH", result.message), 0)
+end
+
+--- What kubectl or the API said, as an error that says what to do.
+local function told(what, text)
+    local said = text:gsub("%s+$", "")
+    said = said:sub(-SHOWN)
+    local low, hint, code = said:lower(), nil, "spawn"
+    if low:find("forbidden", 1, true) and low:find("quota", 1, true) then
+        hint = "the quota of the namespace does not allow it: fewer nodes (-n), or a bigger quota"
+    elseif low:find("forbidden", 1, true) then
+        hint = "the user of this kubeconfig lacks that right (RBAC)"
+    elseif low:find("unauthorized", 1, true) or low:find("must be logged in", 1, true) then
+        hint = "the cluster does not know the credentials of this kubeconfig, or they have expired: log in again"
+    elseif low:find("connection refused", 1, true) or low:find("no such host", 1, true) or low:find("timeout", 1, true)
+        or low:find("unable to connect", 1, true) then
+        hint, code = "the API server cannot be reached: is the cluster up, and KUBECONFIG the right one?", "connect"
+    end
+    return errors.new(code, "%s: %s%s", what, #said > 0 and said or "it says nothing", hint and "; " .. hint or "")
+end
+
+--- kubectl, pinned to the kubeconfig and the context of this moment, so that what undoes a run later speaks to the same cluster.
+---@return table cluster
+function M.new()
+    local found = try { "kubectl", "config", "current-context", timeout = 20 }
+    local base, kubeconfig = { "kubectl" }, os.getenv "KUBECONFIG"
+    if kubeconfig and kubeconfig ~= "" then table.move({ "env", "KUBECONFIG=" .. kubeconfig, "kubectl" }, 1, 3, 1, base) end
+    if found.ok then table.move({ "--context", (found.stdout:gsub("%s+$", "")) }, 1, 2, #base + 1, base) end
+    return setmetatable({ base = base, context = found.ok and found.stdout:gsub("%s+$", "") or "(none)" }, Cluster)
+end
+
+--- A command line of kubectl.
+---@param words string[]
+---@return string[]
+function Cluster:words(words) return table.move(words, 1, #words, #self.base + 1, table.move(self.base, 1, #self.base, 1, {})) end
+
+--- Runs kubectl. Raises spawn, connect, timeout, with what it said.
+---@param words string[] also stdin, timeout
+---@return string stdout
+function Cluster:kubectl(words)
+    local argv = self:words(words)
+    argv.stdin, argv.timeout = words.stdin, words.timeout
+    local result = try(argv)
+    if result.ok then return result.stdout end
+    error(told("kubectl " .. table.concat(words, " ", 1, math.min(3, #words)), result.stderr .. result.stdout), 0)
+end
+
+--- The same, as JSON.
+function Cluster:read(words)
+    table.move({ "-o", "json" }, 1, 2, #words + 1, words)
+    return json.decode(self:kubectl(words))
+end
+
+-- ---- the API through the proxy
+
+local function starts(self)
+    local words = self:words { "proxy", "--address=127.0.0.1", "--port=" .. self.port, "--accept-paths=" .. self.accept }
+    self.process = proc.start(words)
+end
+
+--- Starts the proxy, and again when it ends; waits until it serves. Raises connect, with what the API says.
+---@param port integer
+---@param namespace string all that the proxy lets through
+---@param lost fun(err: table) the proxy cannot be had back
+function Cluster:open(port, namespace, lost)
+    self.port, self.namespace = port, namespace
+    self.url = "http://127.0.0.1:" .. port
+    self.accept = ("^/api/v1/namespaces/%s/(pods|events)(/.*)?$,^/apis/apps/v1/namespaces/%s/statefulsets/.*/scale$")
+        :format(namespace, namespace)
+    starts(self)
+    self.keeper = task.spawn("proxy", function()
+        while true do
+            self.process:wait()
+            if self.closed then return end
+            local tail = self.process:result().tail
+            if self.failed_at and task.now() - self.failed_at < 5 then
+                return lost(told("kubectl proxy ended", tail))
+            end
+            self.failed_at = task.now()
+            starts(self)
+        end
+    end)
+    local deadline = task.now() + PROXY_SECONDS
+    while true do
+        local ok, err = pcall(self.ask, self, "GET", self:path "pods", { query = "limit=1", patience = 0 })
+        if ok then return end
+        if err.code ~= "connect" or task.now() > deadline then error(err, 0) end
+        wait.sleep(0.05)
+    end
+end
+
+function Cluster:close()
+    self.closed = true
+    if self.process and not self.process:result() then pcall(self.process.stop, self.process, "TERM", 1) end
+    if self.keeper then self.keeper:cancel() end
+end
+
+--- "/api/v1/namespaces/NS/pods"
+function Cluster:path(kind, name) return ("/api/v1/namespaces/%s/%s%s"):format(self.namespace, kind, name and "/" .. name or "") end
+
+--- The address of a port of a pod, as tfl reaches it.
+---@return string
+function Cluster:pod_url(pod, port) return ("%s%s:%d/proxy"):format(self.url, self:path("pods", pod), port) end
+
+local function refused(method, path, answer)
+    local status = json.decode(answer.body)
+    local message = type(status) == "table" and status.message or answer.body:match "[^\n]*"
+    local err = told(("Kubernetes: %s %s"):format(method, path), ("%s (HTTP %d)"):format(message, answer.status))
+    err.status = answer.status
+    return err
+end
+
+--- Is it an answer of somebody who cannot reach the API server?
+local function away(ok, answer)
+    if not ok then return type(answer) == "table" and (answer.code == "connect" or answer.code == "timeout") end
+    return answer.status == 502 or answer.status == 503 or answer.status == 429
+end
+
+--- One request. An API server that is away is asked again for a while. Raises connect, timeout, spawn (what it refuses).
+---@param method string
+---@param path string
+---@param options? {query: string, body: table, patience: number}
+---@return any answer
+function Cluster:ask(method, path, options)
+    options = options or {}
+    local deadline = task.now() + (options.patience or PATIENCE_SECONDS)
+    local url = self.url .. path .. (options.query and "?" .. options.query or "")
+    while true do
+        local ok, answer = pcall(http.request, {
+            url = url, method = method, timeout = ANSWER_SECONDS, body = options.body and json.encode(options.body),
+        })
+        if not away(ok, answer) or task.now() >= deadline then
+            if not ok then error(answer, 0) end
+            if answer.status > 299 then error(refused(method, path, answer), 0) end
+            return json.decode(answer.body)
+        end
+        wait.sleep(0.5)
+    end
+end
+
+--- A stream of text: an iterator of lines, and what closes it. Raises as ask does when it cannot be opened.
+---@return fun(): string|nil
+---@return fun() close
+function Cluster:lines(path, query)
+    local stream = http.stream { url = self.url .. path .. "?" .. query, method = "GET" }
+    local status = stream:status()
+    if status and status > 299 then
+        local body = {}
+        for chunk in stream.read, stream do body[#body + 1] = chunk end
+        stream:close()
+        error(refused("GET", path, { status = status, body = table.concat(body) }), 0)
+    end
+    local data, at = "", 1
+    local function next_line()
+        while true do
+            local stop = data:find("\n", at, true)
+            if stop then
+                local line = data:sub(at, stop - 1)
+                at = stop + 1
+                return line
+            end
+            local more = stream:read()
+            if not more then return nil end
+            data, at = data:sub(at) .. more, 1
+        end
+    end
+    return next_line, function() stream:close() end
+end
+
+--- Follows all objects of a kind: what there is, then every change, whatever happens to the connection. Ends only with its task.
+---@param kind string "pods"
+---@param selector string|nil of labels
+---@param seen fun(type: string, object: table) type: LISTED, ADDED, MODIFIED, DELETED
+---@param listed fun(items: table[]) all there is at a moment: what is not among them is gone
+---@param trouble fun(err: table|nil, since: number) the API is away since then; nil: it is back
+function Cluster:follow(kind, selector, seen, listed, trouble)
+    local filter = selector and "&labelSelector=" .. selector:gsub("[^%w%.%-_]", function(c) return ("%%%02X"):format(c:byte()) end) or ""
+    local since
+    while true do
+        local close = function() end
+        local ok, err = pcall(function()
+            local all = self:ask("GET", self:path(kind), { query = "limit=5000" .. filter, patience = 0 })
+            if since then since = trouble(nil, since) end
+            listed(all.items)
+            local next_line
+            next_line, close = self:lines(self:path(kind),
+                ("watch=true&timeoutSeconds=300&resourceVersion=%s%s"):format(all.metadata.resourceVersion, filter))
+            for line in next_line do
+                local event = json.decode(line)
+                if type(event) ~= "table" or event.type == "ERROR" then return end
+                if event.type ~= "BOOKMARK" then seen(event.type, event.object) end
+            end
+        end)
+        close()
+        if not ok then
+            since = since or task.now()
+            trouble(err, since)
+        end
+        wait.sleep(ok and 0.05 or 0.5)
+    end
+end
+
+return M

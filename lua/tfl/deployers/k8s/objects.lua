@@ -1,0 +1,201 @@
+--- The objects that a run has on Kubernetes, as plain tables: pure functions, so that what is installed can be read and compared.
+local M = {}
+
+local OBJECT = { __jsontype = "object" }
+local DISK = "1Gi" -- asked for each node, where a StorageClass makes volumes
+local GRACE = 10 -- seconds between SIGTERM and SIGKILL, when the cluster ends a pod
+
+--- Where disks of nodes lie on the cluster's own nodes, when no StorageClass makes volumes: a folder that all may write to.
+M.HOST_FOLDER = "/var/tmp"
+M.SWEEPER = "tfl-sweeper"
+--- What a run makes in a namespace that is not its own.
+M.KINDS = "statefulsets,daemonsets,services,configmaps,secrets,persistentvolumeclaims"
+
+--- What the objects of one run share.
+---@class tfl.K8sRun
+---@field namespace string
+---@field run string a label's value
+---@field labels table<string, string>
+---@field image string of nodes whose kind names none
+---@field pull_policy string
+---@field claims boolean volumes are made by a StorageClass
+---@field node_ports boolean
+
+--- One node.
+---@class tfl.K8sNode
+---@field object string name of its StatefulSet and Service
+---@field name string
+---@field image string
+---@field argv string[]
+---@field env table<string, string>
+---@field files table<string, {content: string, mode: integer}>
+---@field files_name string name of the ConfigMap and the Secret with them
+---@field disk string folder on its volume; another one is another disk
+---@field ports table<string, integer>
+---@field api string|nil name of the port of its API
+---@field ready_path string|nil
+---@field stop_signal string
+
+local function sorted(t)
+    local keys = {}
+    for key in pairs(t) do keys[#keys + 1] = key end
+    table.sort(keys)
+    return keys
+end
+
+local function labelled(run, name, more)
+    local labels = {}
+    for key, value in pairs(run.labels) do labels[key] = value end
+    for key, value in pairs(more or {}) do labels[key] = value end
+    return { name = name, namespace = run.namespace, labels = labels }
+end
+
+--- Of a label that may hold anything a node is called.
+local function node_label(node) return { ["tfl.object"] = node.object } end
+
+---@param run tfl.K8sRun
+function M.namespace(run)
+    return { apiVersion = "v1", kind = "Namespace", metadata = { name = run.namespace, labels = run.labels } }
+end
+
+--- Its files: those that only their owner may read are a Secret.
+local function files(run, node)
+    local open, closed = setmetatable({}, OBJECT), setmetatable({}, OBJECT)
+    local mounts = {}
+    for i, path in ipairs(sorted(node.files)) do
+        local file = node.files[path]
+        local secret = file.mode & tonumber("077", 8) == 0
+        local key = "f" .. i
+        if secret then closed[key] = file.content else open[key] = file.content end
+        mounts[i] = { name = secret and "secret" or "config", mountPath = "/node/" .. path, subPath = key, readOnly = true }
+    end
+    return {
+        { apiVersion = "v1", kind = "ConfigMap", metadata = labelled(run, node.files_name, node_label(node)), data = open },
+        { apiVersion = "v1", kind = "Secret", metadata = labelled(run, node.files_name, node_label(node)), type = "Opaque",
+            stringData = closed },
+    }, mounts
+end
+
+--- How nodes find each other. Peers use either protocol, so both reach each port.
+---@param run tfl.K8sRun
+---@param node tfl.K8sNode of which it needs object and ports
+function M.service(run, node)
+    local ports = {}
+    for _, name in ipairs(sorted(node.ports)) do
+        for _, protocol in ipairs { "TCP", "UDP" } do
+            ports[#ports + 1] = { name = ("p%d-%s"):format(node.ports[name], protocol:lower()), port = node.ports[name],
+                targetPort = node.ports[name], protocol = protocol }
+        end
+    end
+    return {
+        apiVersion = "v1", kind = "Service", metadata = labelled(run, node.object, node_label(node)),
+        spec = { type = run.node_ports and "NodePort" or "ClusterIP", publishNotReadyAddresses = true, ports = ports,
+            selector = { ["tfl.run"] = run.run, ["tfl.object"] = node.object } },
+    }
+end
+
+--- Rights of a pod. A volume that a StorageClass made is its own; a folder of the cluster's node belongs to root, whose
+--- other powers are taken away.
+local function pod_security(run)
+    local user = run.claims and 10001 or 0
+    return { runAsUser = user, runAsGroup = user, runAsNonRoot = run.claims or nil, fsGroup = run.claims and user or nil,
+        seccompProfile = { type = "RuntimeDefault" } }
+end
+
+local function security()
+    return { allowPrivilegeEscalation = false, privileged = false, readOnlyRootFilesystem = true, capabilities = { drop = { "ALL" } } }
+end
+
+local function container(run, node, mounts)
+    local env, api = {}, node.api and node.ports[node.api]
+    for i, name in ipairs(sorted(node.env)) do env[i] = { name = name, value = node.env[name] } end
+    table.insert(mounts, 1, { name = "disk", mountPath = "/node", subPath = node.disk })
+    return {
+        name = "node", image = node.image, imagePullPolicy = run.pull_policy, command = node.argv, workingDir = "/node", env = env,
+        volumeMounts = mounts, securityContext = security(), terminationMessagePolicy = "File",
+        resources = { requests = { cpu = "50m", memory = "64Mi" }, limits = { cpu = "2", memory = "2Gi" } },
+        readinessProbe = api and { periodSeconds = 1, timeoutSeconds = 5,
+            httpGet = node.ready_path and { path = node.ready_path, port = api } or nil,
+            tcpSocket = not node.ready_path and { port = api } or nil } or nil,
+        lifecycle = node.stop_signal ~= "TERM" and { preStop = { exec = { command = M.signal(run, node, node.stop_signal) } } } or nil,
+    }
+end
+
+local function claim(run)
+    return { metadata = { name = "disk", labels = run.labels },
+        spec = { accessModes = { "ReadWriteOnce" }, resources = { requests = { storage = DISK } } } }
+end
+
+---@param run tfl.K8sRun
+---@param node tfl.K8sNode
+---@return table[] objects all that makes the node run, but its Service
+function M.node(run, node)
+    local objects, mounts = files(run, node)
+    local volumes = {
+        { name = "config", configMap = { name = node.files_name, defaultMode = tonumber("555", 8) } },
+        { name = "secret", secret = { secretName = node.files_name, defaultMode = tonumber("444", 8) } },
+    }
+    if not run.claims then volumes[3] = { name = "disk", hostPath = { path = M.HOST_FOLDER, type = "Directory" } } end
+    local labels = labelled(run, node.object, node_label(node)).labels
+    objects[3] = {
+        apiVersion = "apps/v1", kind = "StatefulSet", metadata = labelled(run, node.object, node_label(node)),
+        spec = {
+            serviceName = node.object, replicas = 1, podManagementPolicy = "Parallel", updateStrategy = { type = "OnDelete" },
+            selector = { matchLabels = { ["tfl.run"] = run.run, ["tfl.object"] = node.object } },
+            volumeClaimTemplates = run.claims and { claim(run) } or nil,
+            template = {
+                metadata = { labels = labels, annotations = { ["tfl.node"] = node.name } },
+                spec = {
+                    terminationGracePeriodSeconds = GRACE, shareProcessNamespace = true, automountServiceAccountToken = false,
+                    enableServiceLinks = false, securityContext = pod_security(run), volumes = volumes,
+                    containers = { container(run, node, mounts) },
+                },
+            },
+        },
+    }
+    return objects
+end
+
+--- The command that sends a signal to a node from within its pod. An image of others has a shell for it, tfl's own needs none.
+---@return string[]
+function M.signal(run, node, name)
+    if node.image == run.image then return { "/usr/local/bin/tfl-node", "--signal", name } end
+    return { "/bin/sh", "-c", "kill -" .. name .. " -1" }
+end
+
+--- Where folders of the cluster's nodes are the disks: a pod on each that removes them when the namespace goes.
+---@param run tfl.K8sRun
+function M.sweeper(run)
+    local own = { ["tfl.run"] = run.run, ["tfl.object"] = M.SWEEPER }
+    local meta = labelled(run, M.SWEEPER, own)
+    return {
+        apiVersion = "apps/v1", kind = "DaemonSet", metadata = meta,
+        spec = {
+            selector = { matchLabels = own },
+            template = {
+                metadata = { labels = meta.labels },
+                spec = {
+                    terminationGracePeriodSeconds = 40, automountServiceAccountToken = false, enableServiceLinks = false,
+                    securityContext = pod_security(run),
+                    tolerations = { { operator = "Exists" } },
+                    volumes = { { name = "disks", hostPath = { path = M.HOST_FOLDER, type = "Directory" } } },
+                    containers = { {
+                        name = "sweeper", image = run.image, imagePullPolicy = run.pull_policy,
+                        command = { "/usr/local/bin/tfl-node", "--sweep", "/disks/" .. M.disks(run) },
+                        env = { { name = "TFL_POD", value = "1" } }, securityContext = security(),
+                        volumeMounts = { { name = "disks", mountPath = "/disks" } },
+                        resources = { requests = { cpu = "10m", memory = "16Mi" }, limits = { cpu = "1", memory = "128Mi" } },
+                    } },
+                },
+            },
+        },
+    }
+end
+
+--- The folder of all disks of a run.
+function M.disks(run) return run.claims and "disks" or "tfl-" .. run.run end
+
+--- The objects as one.
+function M.list(items) return { apiVersion = "v1", kind = "List", items = items } end
+
+return M

@@ -1,0 +1,193 @@
+--- What the k8s deployer sees of its pods: whether they run, why not, how they ended, what they print, what the cluster says of them.
+--- Methods of it.
+local errors = require "tfl.errors"
+local log_file = require "tfl.deployers.log_file"
+local task = require "tfl.core.task"
+local wait = require "tfl.core.wait"
+
+local Watch = {}
+
+local LOST_SECONDS = 60 -- without an answer of the API server the run cannot go on
+local LOG_SECONDS = 2 -- what a node has printed is read within this after its end
+
+--- A task that ends with the deployer at the latest.
+function Watch:spawn(name, fn, ...)
+    local one = task.spawn(name, fn, ...)
+    self.tasks[one] = true
+    return one
+end
+
+--- What a container that cannot start waits for, when waiting longer helps nobody.
+local HOPELESS = {
+    ErrImagePull = true, ImagePullBackOff = true, ErrImageNeverPull = true, InvalidImageName = true, CreateContainerConfigError = true,
+    CreateContainerError = true, RunContainerError = true, ImageInspectError = true,
+}
+
+local function container_of(pod)
+    for _, status in ipairs(pod.status.containerStatuses or {}) do
+        if status.name == "node" then return status end
+    end
+    return {}
+end
+
+--- A node has ended: once its last words are in the log, it is told to be stopped, or exited when nobody asked.
+function Watch:ended(own, code, why)
+    if not own.up or own.ending then return end
+    own.ending, own.why = true, why
+    self:spawn("end", function()
+        if own.following then own.following:wait(LOG_SECONDS) end
+        if not own.up then return end
+        local asked = self:state(own.name) == "stopping"
+        own.up, own.ending = false, nil
+        self.core:mark(own.name, asked and "stopped" or "exited", code)
+        own.changed:notify()
+        if not asked then pcall(self.scale, self, own, 0) end -- the cluster would start it again
+    end)
+end
+
+local function with_message(reason, message)
+    return (reason or "?") .. (message and message ~= "" and ": " .. message:gsub("%s+$", "") or "")
+end
+
+--- How a container ended: its exit code, and the cluster's word for it when that says more.
+local function end_of(terminated)
+    local plain = terminated.reason == "Error" or terminated.reason == "Completed"
+    return terminated.exitCode, not plain and with_message(terminated.reason, terminated.message) or nil
+end
+
+local function own_of(self, object)
+    return self.by_object[(object.metadata.labels or {})["tfl.object"]]
+end
+
+--- A pod is as it is said here.
+local function look(self, own, pod)
+    local status, meta = container_of(pod), pod.metadata
+    local state, uid = status.state or {}, meta.uid
+    if uid == own.spent then return end -- of an earlier start
+    own.uid, own.leaving = uid, meta.deletionTimestamp ~= nil
+    local over = state.terminated or (status.lastState or {}).terminated
+    if pod.status.phase == "Failed" and pod.status.reason then
+        own.trouble = with_message(pod.status.reason, pod.status.message)
+        self:ended(own, over and over.exitCode, own.trouble)
+    elseif over then
+        local code, why = end_of(over)
+        own.trouble = ("its program ended with exit code %s%s"):format(code, why and ", " .. why or "")
+        self:ended(own, code, why)
+    elseif state.waiting and HOPELESS[state.waiting.reason] then
+        own.trouble = with_message(state.waiting.reason, state.waiting.message)
+    elseif state.running and not own.leaving then
+        own.running = uid
+    end
+    own.changed:notify()
+end
+
+local function gone(self, own, uid, why)
+    if own.uid ~= uid then return end
+    own.spent, own.uid, own.running = uid, nil, nil
+    self:ended(own, nil, why)
+    own.changed:notify()
+end
+
+local function follow_pods(self)
+    self.cluster:follow("pods", "tfl.run=" .. self.run.run, function(type, pod)
+        local own = own_of(self, pod)
+        if not own then return end
+        if type == "DELETED" then
+            look(self, own, pod)
+            gone(self, own, pod.metadata.uid, "its pod was deleted, and not by tfl")
+        else
+            look(self, own, pod)
+        end
+    end, function(pods)
+        local there = {}
+        for _, pod in ipairs(pods) do
+            there[pod.metadata.uid] = true
+            local own = own_of(self, pod)
+            if own then look(self, own, pod) end
+        end
+        for _, own in pairs(self.own) do
+            if own.uid and not there[own.uid] then gone(self, own, own.uid, "its pod was deleted, and not by tfl") end
+        end
+    end, function(err, since)
+        if not err then
+            self.event("cluster_back", { seconds = task.now() - since })
+            self.away = nil
+        elseif err.status == 401 or err.status == 403 then
+            self:lost(err)
+        elseif task.now() - since > LOST_SECONDS then
+            self:lost(errors.new("connect", "the API server of the cluster has not answered for %ds (%s)", LOST_SECONDS, err.message))
+        elseif not self.away then
+            self.away = true
+            self.event("cluster_away", { message = err.message })
+        end
+    end)
+end
+
+--- The run cannot go on, and it is nobody's fault but the cluster's.
+function Watch:lost(err)
+    if self.closing or self.told then return end
+    self.told = true
+    self.problem(err)
+end
+
+--- Warnings of the cluster about the run's objects go into the record, and into messages about what does not come up.
+local function follow_events(self)
+    local told = {}
+    local function hear(event)
+        local object = event.involvedObject or {}
+        local own = self.by_object[object.name] or self.by_pod[object.name]
+        if not own or event.type ~= "Warning" and not self.settings.debug then return end
+        local key = event.metadata.uid .. (event.count or 1)
+        if told[key] then return end
+        told[key] = true
+        self.event("pod_event", { node = own.name, reason = event.reason, message = event.message, count = event.count })
+        if self.settings.debug then self.say(("%s: %s: %s"):format(own.name, event.reason, event.message)) end
+        if event.type ~= "Warning" then return end
+        own.warning = with_message(event.reason, event.message)
+        if event.reason == "FailedCreate" and event.message:find("forbidden", 1, true) then
+            own.trouble = own.warning
+            own.changed:notify()
+        end
+    end
+    self.cluster:follow("events", nil, function(type, event)
+        if type ~= "DELETED" then hear(event) end
+    end, function(events)
+        for _, event in ipairs(events) do hear(event) end
+    end, function() end)
+end
+
+function Watch:begin_watch()
+    self:spawn("pods", follow_pods, self)
+    self:spawn("events", follow_events, self)
+end
+
+function Watch:end_watch()
+    for one in pairs(self.tasks) do one:cancel() end
+    self.tasks = {}
+end
+
+--- What a node prints, from one start to its end, goes to its log, each line once, whatever happens to the connection.
+function Watch:follow_log(own, path, uid)
+    local write, last = log_file.writer(path), ""
+    local _ <close> = setmetatable({}, { __close = function() write(nil) end })
+    while own.up and own.uid == uid do
+        local close = function() end
+        pcall(function()
+            local next_line
+            next_line, close = self.cluster:lines(self.cluster:path("pods", own.pod .. "/log"), "container=node&follow=true&timestamps=true"
+                .. (last ~= "" and "&sinceTime=" .. last:sub(1, 19) .. "Z" or ""))
+            for line in next_line do
+                local stamp, said = line:match "^(%S+) ?(.*)$"
+                if stamp and stamp > last then
+                    last = stamp
+                    write(said .. "\n")
+                end
+            end
+        end)
+        close()
+        if own.ending then return end
+        wait.sleep(0.2)
+    end
+end
+
+return Watch

@@ -1,0 +1,28 @@
+--- The log of a node that is no process of this host, in the run's folder: what it prints is appended, within a bound.
+local M = {}
+
+local SEGMENT_BYTES = 32 * 1024 * 1024 -- the newest one to two are kept
+
+---@param path string
+---@return fun(text: string|nil) write nil: closes it
+function M.writer(path)
+    local file, bytes
+    local function open()
+        file = assert(io.open(path, "ab"))
+        file:setvbuf "no"
+        bytes = file:seek "end"
+    end
+    open()
+    return function(text)
+        if not text then file:close() return end
+        if bytes >= SEGMENT_BYTES then
+            file:close()
+            os.rename(path, path .. ".1")
+            open()
+        end
+        file:write(text)
+        bytes = bytes + #text
+    end
+end
+
+return M

@@ -1,0 +1,171 @@
+--- `-d k8s` on a real cluster.
+local k8s = require "spec.support.k8s"
+local support = require "spec.support"
+
+support.guard()
+
+--- Namespaces of these tests that nobody has told to go. Those of this test's runs begin with the name of their scenario.
+local function live(prefix)
+    local names = {}
+    for line in (k8s.run "get namespaces --no-headers" .. "\n"):gmatch "[^\n]+" do
+        local name, status = line:match "^(%S+)%s+(%S+)"
+        if name:find("tfl-" .. prefix, 1, true) == 1 and status == "Active" then names[#names + 1] = name end
+    end
+    return table.concat(names, " ")
+end
+
+k8s.describe("-d k8s", function()
+    after_each(function() -- what a failed test has left
+        for name in live "":gmatch "%S+" do k8s.run("delete namespace --wait=false " .. name) end
+    end)
+
+    --- What run and start take, on that cluster and with short slots.
+    local function on_cluster(spec)
+        local env = { KUBECONFIG = k8s.config, LOGOS_BLOCKCHAIN_TESTNET_IMAGE = k8s.image, CONSENSUS_SLOT_TIME = "200ms" }
+        for name, value in pairs(spec.env or {}) do env[name] = value end
+        spec.env, spec.timeout = env, spec.timeout or 120
+        return spec
+    end
+    local function liveness(...)
+        return on_cluster { "scenarios/liveness.lua", "-d", "k8s", "-n", "3", "--seed", "7", ... }
+    end
+    --- A scenario whose one workload does this to `ctx`.
+    local function script(code)
+        return support.write("script.lua", 'tfl.script("byhand", {nodes = 2, topology = function(t) t:full() end}, function(ctx)\n'
+            .. code .. "\nend)")
+    end
+    local function namespace_of() return live "liveness" end
+
+    it("passes as on the host, in pods without rights, and has the namespace deleted", function()
+        local run = support.start(liveness("--keep", "--json"))
+        run:wait_output("liveness: run", 90)
+        local ns = namespace_of()
+        local pod = support.json(k8s.run("-n " .. ns .. " get pod node-0-0 -o json"))
+        local security = pod.spec.containers[1].securityContext
+        assert.same({ false, false, true, "ALL" }, { security.privileged, security.allowPrivilegeEscalation,
+            security.readOnlyRootFilesystem, security.capabilities.drop[1] })
+        assert.is_false(pod.spec.automountServiceAccountToken)
+        assert.equal("2Gi", pod.spec.containers[1].resources.limits.memory)
+        assert.equal("secret/node-0-files-1", k8s.run("-n " .. ns .. " get secret node-0-files-1 -o name"))
+        local result = run:wait(120)
+        assert.equal(0, result.code, result.text)
+        assert.equal("k8s", result.summary.deployer)
+        assert.equal("", live "liveness")
+        for i = 0, 2 do
+            assert.truthy(support.read(("%s/logs/logos-blockchain-node-%d.log"):format(support.run_folder(), i)):find "listens for peers")
+        end
+    end)
+
+    it("leaves nothing when tfl is killed", function()
+        for _, moment in ipairs { "liveness: run", "liveness: deploy" } do
+            local run = support.start(liveness("-t", "60s"))
+            run:wait_output(moment, 90)
+            support.eventually(function() return live "liveness" ~= "" end, 30, "a namespace")
+            run:signal "KILL"
+            run:wait()
+            support.eventually(function() return live "liveness" == "" end, 10, "the namespace told to go")
+        end
+    end)
+
+    it("fails the run when a pod is deleted by nobody's order, or its program ends", function()
+        for _, case in ipairs {
+            { "delete pod node-1-0 --wait=false", "its pod was deleted, and not by tfl" },
+            { "exec node-1-0 -- /usr/local/bin/tfl-node --signal KILL || true", "SIGKILL" },
+        } do
+            local run = support.start(liveness("-t", "60s", "--json"))
+            run:wait_output("liveness: run", 90)
+            k8s.run("-n " .. namespace_of() .. " " .. case[1])
+            local result = run:wait(60)
+            assert.equal(1, result.code, result.text)
+            assert.equal("node_exited", result.summary.error.code)
+            assert.matches("node-1 ended by itself", result.summary.error.message, 1, true)
+            assert.matches("listens for peers", result.summary.error.message .. support.read(support.run_folder()
+                .. "/logs/logos-blockchain-node-1.log"), 1, true)
+            assert.equal("", live "liveness")
+        end
+    end)
+
+    it("does all verbs to nodes and starts others later; their disks stay", function()
+        local result = support.run(on_cluster { timeout = 240, "-d", "k8s", script [[
+            local node = ctx:node(1)
+            local function height() return node:client():consensus_info().height end
+            ctx:wait_for_height(3)
+            node:stop()
+            assert(node:state() == "stopped")
+            node:start() node:wait_ready{within = "30s"}
+            node:pause()
+            assert(not tfl.try(function() return node:client():consensus_info{timeout = "500ms"} end))
+            node:resume()
+            local h = height()
+            node:kill()
+            ctx:node(0):kill() -- nobody can tell it what it has lost
+            node:start()
+            ctx:eventually(function() return height() >= h end, {within = "30s"})
+            ctx:node(0):start() ctx:node(0):wait_ready{within = "30s"}
+            node:wait_ready{within = "30s"}
+            node:restart{wipe = true} node:wait_ready{within = "30s"}
+            node:restart{args = {"--test", "drop_every=1000"}} node:wait_ready{within = "30s"}
+            local late = ctx:start_node("Late_One", {peers = {0, 1}})
+            late:wait_ready{within = "30s"}
+            assert(late:client():network_info().n_peers >= 2)
+        ]] })
+        assert.equal(0, result.code, result.text)
+    end)
+
+    it("says by the cluster's words why a pod does not come up", function()
+        local none = liveness()
+        none.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE, none.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE_PULL_POLICY = "tfl-nobody:1", "Never"
+        local result = support.run(none)
+        assert.equal(3, result.code, result.text)
+        assert.matches("node%-%d: its pod cannot run: ErrImageNeverPull", result.text)
+    end)
+
+    it("gives pods the time that the environment says", function()
+        for name, said in pairs {
+            K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS = "its pod does not run after 0.01s", K8S_RUNNER_HTTP_TIMEOUT_SECS = "within 0.01s",
+        } do
+            local spec = liveness()
+            spec.env[name] = "0.01"
+            local result = support.run(spec)
+            assert.equal(3, result.code, result.text)
+            assert.matches(said, result.text, 1, true)
+            spec.env[name] = "soon"
+            result = support.run(spec)
+            assert.equal(2, result.code, result.text)
+            assert.matches(name .. "=soon: a number of seconds above 0 was expected", result.text, 1, true)
+        end
+    end)
+
+    it("reaches nodes by NodePorts, tells what the cluster says, and leaves all there when it is asked to", function()
+        local address = k8s.run [[get nodes -o 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}']]
+        local spec = liveness "--json"
+        spec.env.K8S_RUNNER_NODE_HOST, spec.env.K8S_RUNNER_DEBUG, spec.env.K8S_RUNNER_PRESERVE = address, "1", "1"
+        local result = support.run(spec)
+        assert.equal(0, result.code, result.text)
+        assert.matches("statefulset.apps/node-0 serverside-applied", result.text, 1, true)
+        assert.matches("node-0: Started: Started container node", result.text, 1, true)
+        local ns = namespace_of()
+        assert.equal("NodePort", k8s.run("-n " .. ns .. " get service node-0 -o jsonpath={.spec.type}"))
+        assert.matches("delete namespace " .. ns, result.text, 1, true)
+    end)
+
+    it("uses a namespace that is there, keeps to its quota, and leaves it there", function()
+        local ns = "tfl-quota-" .. support.dir():match "%w+$":lower()
+        k8s.run("create namespace " .. ns)
+        local env = { K8S_RUNNER_NAMESPACE = ns, K8S_RUNNER_RELEASE = "mine" }
+        local spec = liveness()
+        for name, value in pairs(env) do spec.env[name] = value end
+        local run = support.start(spec)
+        run:wait_output("liveness: run", 90)
+        assert.matches("statefulset.apps/mine-node-0", k8s.run("-n " .. ns .. " get statefulsets -o name"), 1, true)
+        local result = run:wait(60)
+        assert.equal(0, result.code, result.text)
+        support.eventually(function() return k8s.run("-n " .. ns .. " get statefulsets,services,secrets -l tfl.run -o name") == "" end, 60,
+            "objects gone")
+        k8s.run("-n " .. ns .. " create quota small --hard=pods=1")
+        result = support.run(spec)
+        assert.equal(3, result.code, result.text)
+        assert.matches("exceeded quota: small", result.text, 1, true)
+        k8s.run("delete namespace --wait=false " .. ns)
+    end)
+end)
