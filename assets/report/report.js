@@ -21,15 +21,47 @@
     });
   }
 
-  // ---- the command, on the clipboard
-  const copy = find("copy");
-  if (copy && navigator.clipboard) {
+  // ---- commands, on the clipboard
+  for (const copy of navigator.clipboard ? document.querySelectorAll("button.copy") : []) {
+    const command = copy.previousElementSibling;
     copy.hidden = false;
     copy.addEventListener("click", () => {
-      navigator.clipboard.writeText(find("again").textContent).then(
+      navigator.clipboard.writeText(command.textContent).then(
         () => { copy.textContent = "Copied"; },
-        () => { getSelection().selectAllChildren(find("again")); });
+        () => { getSelection().selectAllChildren(command); });
     });
+  }
+
+  // ---- a matrix: arrow keys go from cell to cell, a box leaves the passes out of the table
+  const grid = find("grid");
+  if (grid) grid.addEventListener("keydown", (event) => {
+    const cell = event.target.closest("a.mark");
+    if (!cell) return;
+    const row = [...cell.parentElement.querySelectorAll("a.mark")], at = row.indexOf(cell);
+    const rows = [...grid.querySelectorAll(".marks")], line = rows.indexOf(cell.parentElement);
+    const other = (step) => { const to = rows[line + step]; return to && to.querySelectorAll("a.mark"); };
+    const up = event.key === "ArrowUp" && other(-1), down = event.key === "ArrowDown" && other(1);
+    const to = event.key === "ArrowLeft" ? row[at - 1] : event.key === "ArrowRight" ? row[at + 1] : event.key === "Home" ? row[0]
+      : event.key === "End" ? row[row.length - 1] : (up || down) && (up || down)[Math.min(at, (up || down).length - 1)];
+    if (!to) return;
+    event.preventDefault();
+    to.focus();
+  });
+  const passes = find("passes");
+  const show = () => { document.body.classList.toggle("no-passes", !passes.checked); };
+  // what a link leads to is never folded away
+  const unfold = () => {
+    const to = location.hash.length > 1 && find(decodeURIComponent(location.hash.slice(1)));
+    if (to && to.classList.contains("passed")) { passes.checked = true; show(); }
+    const details = to && to.querySelector("details");
+    if (details) details.open = true;
+    if (to) to.scrollIntoView();
+  };
+  if (passes) {
+    passes.closest("label").hidden = false;
+    passes.addEventListener("change", show);
+    addEventListener("hashchange", unfold);
+    unfold();
   }
 
   // ---- one node's lines among those of all

@@ -98,15 +98,17 @@ local function parser()
     run:option("--report", "write an HTML report to this .html file (report.html in the run's folder)"):args "?":convert(html_file)
     run:flag("--repl-on-failure", "open tfl repl on the cluster of a run that fails, before it is taken down")
     shared(command("check", "print the plan and what it would take to pass; start nothing"))
-    matrix.options(command("matrix", "run scenarios with many values and seeds, several at once"), { whole = whole, key_value = key_value })
+    matrix.options(command("matrix", "run scenarios with many values and seeds, several at once"), {
+        whole = whole, key_value = key_value, html_file = html_file,
+    })
     shared(command("repl", "start a cluster, of a scenario or plain, and drive it by hand (tfl help repl)"), "?")
     local test = command("test", "run busted specs of your own, which may use tfl.cluster")
     test:argument("files", "spec file or folder"):args "+"
     test:option("-d --deployer", "where the nodes run: local, compose, k8s, or a tfl.deployer of the specs"):default "local"
     test:option("--filter", "only tests whose name holds this Lua pattern")
     test:option("--seed", "seed of every cluster that names none"):convert(whole("--seed", 0))
-    local made = command("report", "write one HTML file that shows what happened in a run")
-    made:argument("folder", "folder of a run")
+    local made = command("report", "write one HTML file that shows what happened in a run, or in the runs of a matrix")
+    made:argument("folder", "folder of a run, or of a matrix")
     made:option("--out", "the file (report.html in that folder)")
     local clean = command("clean", "undo what dead runs left behind")
     clean:option("--containers", "only what the run of this id has in Docker, whether it is dead or not")

@@ -7,10 +7,12 @@ local plan = require "tfl.matrix.plan"
 local proc = require "tfl.core.proc"
 local record = require "tfl.core.record"
 local render = require "tfl.matrix.render"
+local report = require "tfl.report"
 local results = require "tfl.matrix.results"
 local summary = require "tfl.summary"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
+local text = require "tfl.text"
 local verdict = require "tfl.verdict"
 local wait = require "tfl.core.wait"
 
@@ -25,7 +27,7 @@ local KEPT = 20
 
 --- The options of the command.
 ---@param command table of argparse
----@param read table {whole, key_value}: readers of tfl.cli
+---@param read table {whole, key_value, html_file}: readers of tfl.cli
 function M.options(command, read)
     command:argument("files", "scenario file"):args "*"
     command:option("-p --param", "parameter and its values, KEY=VALUE,VALUE… (\\, is a comma in a value)"):count "*":convert(read.key_value)
@@ -46,6 +48,8 @@ function M.options(command, read)
     command:flag("--json", "end stdout with matrix.json in one line")
     command:option("--junit", "write JUnit XML to this file")
     command:option("--markdown", "write a summary in Markdown to this file (else to $GITHUB_STEP_SUMMARY, when set)")
+    command:option("--report", "write an HTML report to this .html file (report.html in the matrix's folder)"):args "?"
+        :convert(read.html_file)
     command:flag("-q --quiet", "only the summary")
     command:option("--inconclusive", "count inconclusive as this"):choices { "fail", "pass" }
     command:epilog([[Example: tfl matrix scenarios/liveness.lua -p nodes=1,3,5 --seeds 1..20 --jobs 2 --junit out.xml
@@ -155,7 +159,7 @@ local function resumed(args, parse)
     local old = plan.earlier(args.resume)
     if not old then errors.usage("--resume %s: there is no matrix.json of a matrix in that folder", args.resume) end
     local was = parse(old.argv)
-    for _, name in ipairs { "jobs", "fail_fast", "keep", "json", "junit", "markdown", "quiet", "inconclusive" } do
+    for _, name in ipairs { "jobs", "fail_fast", "keep", "json", "junit", "markdown", "report", "quiet", "inconclusive" } do
         if args[name] ~= nil then was[name] = args[name] end
     end
     was.out = args.resume
@@ -176,13 +180,13 @@ end
 --- Writes the Markdown where it was asked for; the summary of a CI step is added to.
 local function write_markdown(m, args)
     local step = os.getenv "GITHUB_STEP_SUMMARY"
-    local text = render.markdown(m)
+    local markdown = render.markdown(m)
     if args.markdown then
-        m:write(args.markdown, function(path) sys.write_file(path, text) end)
+        m:write(args.markdown, function(path) sys.write_file(path, markdown) end)
     elseif step and step ~= "" then
         m:write(step, function(path)
             local file = assert(io.open(path, "a"))
-            assert(file:write(text))
+            assert(file:write(markdown))
             assert(file:close())
         end)
     end
@@ -194,8 +198,11 @@ local function finish(m, args)
     m.board:close()
     if args.junit then m:write(args.junit, function(path) sys.write_file(path, results.junit(m)) end) end
     write_markdown(m, args)
+    local page = args.report and (args.report[1] or report.default_path(m.dir))
+    if page then m:write(page, function(path) report.write(m.dir, path) end) end
     local columns = sys.columns()
     local said = sys.write(1, render.summary(m, sys.isatty(1) and not os.getenv "NO_COLOR", columns))
+    if page then said = sys.write(1, ("  report    %s\n"):format(text.clean(text.home(page)))) and said end
     if args.json then said = sys.write(1, results.json(m) .. "\n") and said end
     if not said then sys.write(2, "tfl: the summary could not be written to stdout; it is in " .. m.dir .. "\n") end
     local code = results.exit_code(m)
@@ -227,6 +234,7 @@ function M.run(args, argv, cli)
     sys.write_file(m.dir .. "/matrix.json", results.json(m, true) .. "\n") -- what cannot be written is told before anything runs
     if args.junit then sys.write_file(args.junit, results.junit(m)) end
     if args.markdown then sys.write_file(args.markdown, "") end
+    if args.report and args.report[1] then sys.write_file(args.report[1], "") end
     m.board = boards.new(m, args.quiet)
     local left = m:seconds_left()
     m.board:say(("%d cell%s%s · %d job%s (%s)%s · %s"):format(#cells, #cells == 1 and "" or "s", kept > 0 and (", %d of them there already")

@@ -64,7 +64,10 @@ local plan_shape = {
 }
 
 --- A JSON file of the folder, or nil and a note why not.
-local function read(run, name)
+---@param run {dir: string, notes: string[]}
+---@param name string
+---@return table|nil
+function M.json(run, name)
     local content, message = sys.read_file(run.dir .. "/" .. name)
     if not content then
         local there = sys.stat(run.dir .. "/" .. name)
@@ -102,6 +105,14 @@ function M.log_tail(run, node)
     for line in content:gmatch "[^\n]+" do lines[#lines + 1] = line end
     local from = math.max(1, #lines - TAIL_LINES + 1)
     return { name = "logs/" .. name, lines = table.move(lines, from, #lines, 1, {}), cut = from > 1 or size > TAIL_BYTES }
+end
+
+--- Bytes of the record of a run, which is what reading its folder takes.
+---@param dir string
+---@return integer
+function M.events_size(dir)
+    local stat = sys.stat(dir .. "/events.jsonl")
+    return stat and stat.size or 0
 end
 
 --- Nodes as the plan has them, with what the last events tell of them.
@@ -155,9 +166,9 @@ function M.read(dir)
             .. "(the last line but one of a run names its folder)", dir)
     end
     local run = { dir = dir, notes = {} }
-    local summary = read(run, "summary.json")
+    local summary = M.json(run, "summary.json")
     run.summary = shape(summary, summary_shape)
-    run.plan = shape(read(run, "plan.json"), plan_shape)
+    run.plan = shape(M.json(run, "plan.json"), plan_shape)
     run.events = events.read(dir .. "/events.jsonl", run.notes, VERSION)
     stand_in(run)
     return run

@@ -1,4 +1,4 @@
---- The page of a run: from what its folder says to one HTML file that needs nothing else.
+--- The page of a run: what its folder says, as one HTML file.
 local behind = require "tfl.report.behind"
 local chain = require "tfl.report.chain"
 local folder = require "tfl.report.folder"
@@ -7,7 +7,7 @@ local html = require "tfl.report.html"
 local load = require "tfl.report.load"
 local propagation = require "tfl.report.propagation"
 local sections = require "tfl.report.sections"
-local sys = require "tfl.core.sys"
+local shell = require "tfl.report.shell"
 local tree = require "tfl.report.tree"
 
 local M = {}
@@ -28,12 +28,6 @@ local function nodes_of(run)
     table.sort(more)
     for _, name in ipairs(more) do add(name) end
     return names, index
-end
-
---- Reads the file of assets/report that lies beside the program.
-local function asset(name)
-    local prefix = sys.exe():match "^(.*)/[^/]*/[^/]*$" or ""
-    return assert(sys.read_file(prefix .. "/share/tfl/assets/report/" .. name))
 end
 
 --- What the record does not have, and the summary says was there.
@@ -68,17 +62,6 @@ local function charts(run, names, index)
     return table.concat(out), data
 end
 
-local HEAD = [[<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-]]
-
 --- The page of a run's folder. Raises usage when it is none.
 ---@param dir string
 ---@return string html
@@ -91,15 +74,13 @@ function M.of(dir)
         for i, name in ipairs(names) do data.names[i] = html.clean(name) end
     end
     local s = run.summary
-    return table.concat {
-        HEAD, "<title>", html.text(("%s · %s · seed %s"):format((s.verdict or "unknown"):upper(), s.scenario or "?", s.seed or "?"), 200),
-        "</title>\n<style>\n", asset "report.css", "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the figures</a>\n",
-        sections.header(run), "<main id=\"main\">\n", sections.figures(run), sections.problems(run), sections.expectations(run),
+    local main = table.concat {
+        sections.figures(run), sections.problems(run), sections.expectations(run),
         drawn ~= "" and "<section id=\"charts\" aria-label=\"Charts\"><h2>What happened</h2>" .. drawn .. "</section>\n" or "",
-        sections.faults(run), sections.nodes(run), sections.logs(run), sections.again(run), sections.notes(run), "</main>\n",
-        data and "<script type=\"application/json\" id=\"tree-data\">" .. html.data(data) .. "</script>\n" or "",
-        "<script>\n", asset "report.js", "</script>\n</body>\n</html>\n",
+        sections.faults(run), sections.nodes(run), sections.logs(run), sections.again(run), shell.notes(run.notes),
     }
+    return shell.page(("%s · %s · seed %s"):format((s.verdict or "unknown"):upper(), s.scenario or "?", s.seed or "?"),
+        sections.header(run), main, data and html.data(data))
 end
 
 return M

@@ -2,33 +2,24 @@
 local duration = require "tfl.duration"
 local folder = require "tfl.report.folder"
 local html = require "tfl.report.html"
+local shell = require "tfl.report.shell"
 
 local M = {}
 
-local marks = { pass = "✓", fail = "✗", inconclusive = "?", infra = "!", usage = "!", interrupted = "!" }
+local badge, tile = shell.badge, shell.tile
 --- Nodes whose logs are shown of a run that failed without a node to blame.
 local LOGS = 12
 
-local function badge(verdict, big)
-    local known = marks[verdict] and verdict or "unknown"
-    return ('<span class="badge v-%s%s"><span aria-hidden="true">%s</span> %s</span>'):format(known, big and " big" or "",
-        marks[verdict] or "?", html.text(verdict or "unknown", 40))
-end
-
-local function section(id, title, content)
-    return ('<section id="%s" aria-labelledby="h-%s"><h2 id="h-%s">%s</h2>%s</section>\n'):format(id, id, id, title, content)
-end
-
-local function again_box(s)
-    if not s.again then return "" end
-    return '<div class="again"><code id="again">' .. html.text(s.again)
-        .. '</code><button type="button" id="copy" hidden>Copy</button></div>'
+--- A part of the page; within the report of a matrix it is one of many.
+local function section(run, id, title, content)
+    if run.within then return ('<div class="part"><p class="part-title">%s</p>%s</div>'):format(title, content) end
+    return shell.section(id, title, content)
 end
 
 ---@param run tfl.ReportRun
 function M.header(run)
     local s, facts = run.summary, {}
-    local function fact(value) facts[#facts + 1] = value and "<li>" .. html.text(value, 200) .. "</li>" or nil end
+    local function fact(value) facts[#facts + 1] = value or nil end
     fact(s.deployer)
     fact(s.topology)
     if s.window_seconds then
@@ -39,19 +30,7 @@ function M.header(run)
     fact(s.wall_seconds and duration.show(s.wall_seconds) .. " wall")
     fact(s.exit_code and "exit " .. s.exit_code)
     fact(s.started_at)
-    return table.concat {
-        '<header><div class="top"><p class="brand">tfl report</p><fieldset class="theme" hidden><legend>Colours</legend>',
-        '<label><input type="radio" name="theme" value="" checked>auto</label>',
-        '<label><input type="radio" name="theme" value="light">light</label>',
-        '<label><input type="radio" name="theme" value="dark">dark</label></fieldset></div>',
-        '<div class="title"><h1>', html.text(s.scenario or "a run", 200), "</h1>", badge(s.verdict, true), "</div>",
-        '<ul class="facts">', table.concat(facts), "</ul>", again_box(s), "</header>\n",
-    }
-end
-
-local function tile(label, value, note, name, raw)
-    return ('<div class="tile"><dt>%s</dt><dd%s>%s%s</dd></div>'):format(label, name and (' data-figure="%s" data-value="%s"'):format(name,
-        html.text(raw)) or "", value, note and '<small>' .. note .. "</small>" or "")
+    return shell.header(s.scenario or "a run", s.verdict, facts, s.again)
 end
 
 --- The figures at the top: tiles with their names in the summary.
@@ -82,7 +61,7 @@ function M.figures(run)
         end
     end
     if #s.faults > 0 then out[#out + 1] = tile("faults", html.number(#s.faults), nil, "faults", #s.faults) end
-    return #out > 0 and '<section id="figures" aria-label="Figures"><dl class="tiles">' .. table.concat(out) .. "</dl></section>\n" or ""
+    return shell.tiles(out)
 end
 
 ---@param run tfl.ReportRun
@@ -98,7 +77,7 @@ function M.problems(run)
             html.seconds(conflict.t), conflict.node and " · " .. html.text(conflict.node, 80) or "", html.text(conflict.message))
         if #out > 40 then break end
     end
-    return #out > 0 and section("problems", "Problems", '<ul class="problems">' .. table.concat(out) .. "</ul>") or ""
+    return #out > 0 and section(run, "problems", "Problems", '<ul class="problems">' .. table.concat(out) .. "</ul>") or ""
 end
 
 local function figures_of(e)
@@ -123,7 +102,7 @@ function M.expectations(run)
         out[#out + 1] = ('<li data-row="expectation">%s<div><h3>%s%s</h3><p class="message">%s</p>%s</div></li>'):format(badge(e.verdict),
             html.text(e.name or "?", 200), code, html.text(e.message or ""), figures_of(e))
     end
-    return #out > 0 and section("expectations", "Expectations", '<ul class="expectations">' .. table.concat(out) .. "</ul>") or ""
+    return #out > 0 and section(run, "expectations", "Expectations", '<ul class="expectations">' .. table.concat(out) .. "</ul>") or ""
 end
 
 local function at(seconds) return seconds and ("%.2f s"):format(seconds) or "–" end
@@ -161,7 +140,7 @@ function M.faults(run)
             html.text(one.reason, 400) }
     end
     if #skipped > 0 then out[#out + 1] = html.table("Left out of the schedule", { "time", "what", "to", "why" }, skipped) end
-    return #out > 0 and section("faults", "Fault journal", table.concat(out)) or ""
+    return #out > 0 and section(run, "faults", "Fault journal", table.concat(out)) or ""
 end
 
 ---@param run tfl.ReportRun
@@ -175,7 +154,7 @@ function M.nodes(run)
         }
     end
     if #rows == 0 then return "" end
-    return section("nodes", "Nodes", html.table("How the nodes ended", { "node", { "height", "n" }, { "irreversible", "n" }, "tip",
+    return section(run, "nodes", "Nodes", html.table("How the nodes ended", { "node", { "height", "n" }, { "irreversible", "n" }, "tip",
         { "peers", "n" }, "exit" }, rows))
 end
 
@@ -209,7 +188,7 @@ function M.logs(run)
             one.open and " open" or "", html.text(one.node.name or "?", 80), exit and (" ended by itself at %.1f s (%s)"):format(exit.t,
             html.text(exit.status, 80)) or "", tail and " " .. html.text(tail.name, 200) .. (tail.cut and ", its end" or "") or "", content)
     end
-    return #out > 0 and section("logs", "Log ends", table.concat(out)) or ""
+    return #out > 0 and section(run, "logs", "Log ends", table.concat(out)) or ""
 end
 
 ---@param run tfl.ReportRun
@@ -235,16 +214,8 @@ function M.again(run)
     for i, line in ipairs(run.events.lines) do
         lines[i] = { html.seconds(line.t), html.text(line.from, 80), html.text(line.message, 1000) }
     end
-    return section("again-section", "Run it again", html.table("Where this comes from", { "", "" }, rows)
+    return section(run, "again-section", "Run it again", html.table("Where this comes from", { "", "" }, rows)
         .. (#lines > 0 and html.table("Lines of the script", { "time", "from", "line" }, lines) or ""))
-end
-
----@param run tfl.ReportRun
-function M.notes(run)
-    if #run.notes == 0 then return "" end
-    local out = {}
-    for i, note in ipairs(run.notes) do out[i] = "<li>" .. html.text(note, 1000) .. "</li>" end
-    return section("notes", "Notes on this report", '<ul class="notes">' .. table.concat(out) .. "</ul>")
 end
 
 return M
