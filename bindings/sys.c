@@ -1,6 +1,7 @@
 /* The small things of the process and host that Lua needs: terminal, files, signals, host pressure. */
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/redact.h"
 #include "bindings/task.h"
 
 #include <dirent.h>
@@ -17,12 +18,26 @@
 
 enum { MAX_FILE = 64 << 20, PART_OF_FILE = 1 << 20 };
 
-/* sys.write(fd, text): writes all of it; false when the reader is gone (a closed pipe must not end a run). */
+/* Pushes the string at i without users and passwords in its URLs. */
+static void push_redacted(lua_State *L, int i)
+{
+    size_t n;
+    luaL_Buffer b;
+    const char *text = lua_tolstring(L, i, &n);
+    char *copy = luaL_buffinitsize(L, &b, n);
+    memcpy(copy, text, n);
+    luaL_pushresultsize(&b, tfl_redact(copy, n));
+}
+
+/* sys.write(fd, text): writes all of it, redacted; false when the reader is gone (a closed pipe must not end a run). */
 static int l_write(lua_State *L)
 {
     int fd = (int)luaL_checkinteger(L, 1);
     size_t n;
-    const char *text = luaL_checklstring(L, 2, &n);
+    luaL_checkstring(L, 2);
+    lua_settop(L, 2);
+    push_redacted(L, 2);
+    const char *text = lua_tolstring(L, -1, &n);
     while (n) {
         ssize_t w = write(fd, text, n);
         if (w < 0 && (errno == EINTR || errno == EAGAIN))
@@ -33,6 +48,14 @@ static int l_write(lua_State *L)
         n -= (size_t)w;
     }
     lua_pushboolean(L, n == 0);
+    return 1;
+}
+
+/* sys.redact(text) → the text without users and passwords in its URLs. */
+static int l_redact(lua_State *L)
+{
+    luaL_checkstring(L, 1);
+    push_redacted(L, 1);
     return 1;
 }
 
@@ -218,11 +241,12 @@ static int l_psi_full(lua_State *L)
     return 1;
 }
 
-/* sys.log_configure(filter) → true | false, message: reads a TFL_LOG filter. */
+/* sys.log_configure(filter, format) → true | false, message: reads what TFL_LOG and TFL_LOG_FORMAT say. */
 static int l_log_configure(lua_State *L)
 {
     struct tfl_error err;
-    if (!tfl_log_configure(luaL_optstring(L, 1, NULL), &err)) {
+    if (!tfl_log_configure(luaL_optstring(L, 1, NULL), &err) &&
+        !tfl_log_format(luaL_optstring(L, 2, NULL), &err)) {
         lua_pushboolean(L, 1);
         return 1;
     }
@@ -233,11 +257,11 @@ static int l_log_configure(lua_State *L)
 
 int tfl_open_sys(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"write", l_write}, {"isatty", l_isatty}, {"columns", l_columns},
-        {"exe", l_exe}, {"cwd", l_cwd}, {"pid", l_pid}, {"random", l_random}, {"stat", l_stat},
-        {"disk_free", l_disk_free}, {"list", l_list}, {"read_file", l_read_file}, {"read_from", l_read_from},
-        {"write_file", l_write_file}, {"loop_lag_ms", l_loop_lag_ms}, {"psi_full", l_psi_full},
-        {"log_configure", l_log_configure}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"write", l_write}, {"redact", l_redact}, {"isatty", l_isatty},
+        {"columns", l_columns}, {"exe", l_exe}, {"cwd", l_cwd}, {"pid", l_pid}, {"random", l_random},
+        {"stat", l_stat}, {"disk_free", l_disk_free}, {"list", l_list}, {"read_file", l_read_file},
+        {"read_from", l_read_from}, {"write_file", l_write_file}, {"loop_lag_ms", l_loop_lag_ms},
+        {"psi_full", l_psi_full}, {"log_configure", l_log_configure}, {NULL, NULL}};
     luaL_newlib(L, functions);
     lua_pushliteral(L, TFL_VERSION);
     lua_setfield(L, -2, "version");

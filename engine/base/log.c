@@ -1,5 +1,9 @@
 #include "base/log.h"
 
+#include "base/buf.h"
+#include "base/redact.h"
+
+#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +12,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_RULES = 16 };
+enum { MAX_RULES = 16, MAX_MESSAGE = 2048 };
 
 static const char *const level_names[] = {"error", "warn", "info", "debug", "trace"};
 static struct {
+    void (*write)(void *arg, const char *line, size_t n); /* NULL: to stderr */
+    void *arg;
     const char *program;
     enum tfl_log_level level;
+    bool json;
     int n_rules;
     struct {
         char module[24];
@@ -69,23 +76,74 @@ void tfl_log_program(const char *name)
     config.program = name;
 }
 
-void tfl_log_write(enum tfl_log_level level, const char *module, const char *fmt, ...)
+void tfl_log_to(void (*write_line)(void *arg, const char *line, size_t n), void *arg)
 {
-    char text[2048];
+    config.write = write_line;
+    config.arg = arg;
+}
+
+int tfl_log_format(const char *format, struct tfl_error *err)
+{
+    bool json = format && !strcmp(format, "json");
+    if (!json && format && *format && strcmp(format, "text"))
+        return tfl_fail(err, TFL_E_USAGE, "log format \"%s\": text or json was expected", format);
+    config.json = json;
+    return 0;
+}
+
+static size_t text_line(
+    char *out, size_t size, enum tfl_log_level level, const char *module, const char *message)
+{
     struct timespec ts;
     struct tm tm;
     clock_gettime(CLOCK_REALTIME, &ts);
     gmtime_r(&ts.tv_sec, &tm);
-    int n = snprintf(text, sizeof text, "%02d:%02d:%02d.%03ld %s %-5s %s: ", tm.tm_hour, tm.tm_min, tm.tm_sec,
-        ts.tv_nsec / 1000000, config.program, level_names[level], module);
+    int n = snprintf(out, size - 1, "%02d:%02d:%02d.%03ld %s %-5s %s: %s", tm.tm_hour, tm.tm_min, tm.tm_sec,
+        ts.tv_nsec / 1000000, config.program, level_names[level], module, message);
+    size_t len = n < 0 ? 0 : (size_t)n;
+    if (len > size - 2)
+        len = size - 2;
+    out[len++] = '\n';
+    return len;
+}
+
+static void json_line(struct tfl_buf *out, enum tfl_log_level level, const char *module, const char *message)
+{
+    struct timespec ts;
+    struct tm tm;
+    char at[40];
+    clock_gettime(CLOCK_REALTIME, &ts);
+    size_t n = strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%S", gmtime_r(&ts.tv_sec, &tm));
+    snprintf(at + n, sizeof at - n, ".%03ldZ", ts.tv_nsec / 1000000);
+    struct json_object *line = json_object_new_object();
+    json_object_object_add(line, "time", json_object_new_string(at));
+    json_object_object_add(line, "program", json_object_new_string(config.program));
+    json_object_object_add(line, "level", json_object_new_string(level_names[level]));
+    json_object_object_add(line, "module", json_object_new_string(module));
+    json_object_object_add(line, "message", json_object_new_string(message));
+    tfl_buf_addf(out, "%s\n",
+        json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(line);
+}
+
+void tfl_log_write(enum tfl_log_level level, const char *module, const char *fmt, ...)
+{
+    char message[MAX_MESSAGE], text[MAX_MESSAGE];
     va_list ap;
     va_start(ap, fmt);
-    int m = vsnprintf(text + n, sizeof text - (size_t)n - 1, fmt, ap);
+    int m = vsnprintf(message, sizeof message, fmt, ap);
     va_end(ap);
-    size_t len = (size_t)n + (m < 0 ? 0 : (size_t)m);
-    if (len > sizeof text - 2)
-        len = sizeof text - 2;
-    text[len++] = '\n';
-    if (write(STDERR_FILENO, text, len) < 0)
+    size_t n = m < 0 ? 0 : (size_t)m < sizeof message ? (size_t)m : sizeof message - 1;
+    message[tfl_redact(message, n)] = '\0';
+    TFL_BUF json = {0};
+    const char *line = text;
+    if (config.json) {
+        json_line(&json, level, module, message);
+        line = json.data;
+    }
+    size_t len = config.json ? json.len : text_line(text, sizeof text, level, module, message);
+    if (config.write)
+        config.write(config.arg, line, len);
+    else if (write(STDERR_FILENO, line, len) < 0)
         return; /* a closed or full stderr must not end a run */
 }

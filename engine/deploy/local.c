@@ -250,6 +250,18 @@ static void ended(struct tfl_process *process, int status, void *arg)
     tfl_local_over(node, pid, status, tail.data);
 }
 
+/* tfl's environment without what sets its own log: a node written in Rust would take RUST_LOG for its. Free the result only. */
+static const char **nodes_environment(void)
+{
+    const char **env = tfl_env_merge(NULL, NULL);
+    size_t n = 0;
+    for (size_t i = 0; env[i]; i++)
+        if (strncmp(env[i], "RUST_LOG=", 9) != 0)
+            env[n++] = env[i];
+    env[n] = NULL;
+    return env;
+}
+
 static int start_process(struct node *node, struct tfl_error *err)
 {
     struct tfl_local *local = node->local;
@@ -257,7 +269,8 @@ static int start_process(struct node *node, struct tfl_error *err)
     TFL_FREE char *run = tfl_sprintf("TFL_RUN_ID=%s", local->run_id);
     TFL_FREE char *name = tfl_sprintf("TFL_NODE=%s", spec->name);
     const char *own[] = {run, name, NULL};
-    TFL_FREE const char **env = tfl_env_merge(NULL, (const char *const *)spec->env);
+    TFL_FREE const char **base = nodes_environment();
+    TFL_FREE const char **env = tfl_env_merge((const char *const *)base, (const char *const *)spec->env);
     TFL_FREE const char **full = tfl_env_merge(env, own); /* these two win over anything */
     struct tfl_process_config config = {.name = spec->name,
         .argv = (const char *const *)spec->argv,

@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/redact.h"
 #include "net/http_client_impl.h"
 
 #include <fcntl.h>
@@ -268,7 +269,9 @@ static void op_destroy(struct tfl_op *op)
 
 static char *where(const struct tfl_http_call *call)
 {
-    const char *url = strncasecmp(call->url, "http://", 7) == 0 ? call->url + 7 : call->url;
+    TFL_FREE char *shown = tfl_strdup(call->url);
+    shown[tfl_redact(shown, strlen(shown))] = '\0'; /* before the scheme goes, by which secrets are found */
+    const char *url = strncasecmp(shown, "http://", 7) == 0 ? shown + 7 : shown;
     if (!call->unix_path)
         return tfl_sprintf("%.300s", url);
     const char *path = strchr(url, '/');

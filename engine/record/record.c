@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/fs.h"
+#include "base/redact.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +60,7 @@ static void add_line(struct tfl_record *record, const char *type, struct json_ob
         tfl_buf_adds(&line, "}");
     }
     tfl_buf_adds(&line, "\n");
+    line.len = tfl_redact(line.data, line.len);
     if (line.len > EVENT_MAX) {
         struct json_object *instead = json_object_new_object();
         json_object_object_add(instead, "of", json_object_new_string_len(type, (int)strnlen(type, 100)));
@@ -251,7 +253,9 @@ int tfl_record_write(
         return tfl_fail(
             err, TFL_E_USAGE, "a file of the run's folder is named without folders, not `%s`", name);
     TFL_FREE char *path = tfl_sprintf("%s/%s", record->folder.path, name);
-    if (!tfl_write_file(path, data, n, 0644, &own))
+    TFL_BUF text = {0};
+    tfl_buf_add(&text, data, n);
+    if (!tfl_write_file(path, text.data, tfl_redact(text.data, text.len), 0644, &own))
         return 0;
     keep_error(record, &own);
     if (err)

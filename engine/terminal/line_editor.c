@@ -1,14 +1,17 @@
 #include "terminal/line_editor.h"
 
+#include "base/log.h"
 #include "terminal/fiber.h"
 #include "terminal/layout.h"
 #include "terminal/tty.h"
+#include "terminal/wide.h"
 
 #include <histedit.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { KEYS_MAX = 1 << 16, HISTORY_MAX = 1000, PROMPT_MAX = 64, CTRL_C = 3 };
 
@@ -43,37 +46,6 @@ static struct tfl_editor *editor_of(EditLine *el)
     void *e = NULL;
     el_get(el, EL_CLIENTDATA, &e);
     return e;
-}
-
-static char *to_utf8(const wchar_t *text, size_t n)
-{
-    char *out = tfl_alloc(n * MB_CUR_MAX + 1), *at = out;
-    mbstate_t state = {0};
-    for (size_t i = 0; i < n; i++) {
-        size_t len = wcrtomb(at, text[i], &state);
-        if (len != (size_t)-1)
-            at += len;
-    }
-    *at = '\0';
-    return out;
-}
-
-static wchar_t *to_wide(const char *text)
-{
-    size_t n = strlen(text), made = 0;
-    wchar_t *out = tfl_alloc((n + 1) * sizeof *out);
-    mbstate_t state = {0};
-    for (size_t i = 0; i < n;) {
-        size_t len = mbrtowc(&out[made], text + i, n - i, &state);
-        if (len == (size_t)-1 || len == (size_t)-2) {
-            out[made] = L'\ufffd';
-            state = (mbstate_t){0};
-            len = 1;
-        }
-        made++;
-        i += len ? len : 1;
-    }
-    return out;
 }
 
 /* ---- on the fiber: what libedit calls */
@@ -118,7 +90,7 @@ static unsigned char complete_line(EditLine *el, int key)
     if (at == line->cursor) /* nothing to complete: code that is indented, maybe pasted */
         return el_winsertstr(el, L"  ") ? CC_ERROR : CC_REFRESH;
     free(e->request);
-    e->request = to_utf8(line->buffer, (size_t)(line->cursor - line->buffer));
+    e->request = tfl_wide_to_utf8(line->buffer, (size_t)(line->cursor - line->buffer));
     e->state = COMPLETING;
     e->answered = false;
     tell(e);
@@ -150,7 +122,7 @@ static void edit_lines(void *arg)
             while (n > 0 && (line[n - 1] == L'\n' || line[n - 1] == L'\r'))
                 n--;
             free(e->line);
-            e->line = to_utf8(line, (size_t)n);
+            e->line = tfl_wide_to_utf8(line, (size_t)n);
         }
         tell(e);
     }
@@ -171,8 +143,10 @@ static void add_key(struct tfl_editor *e, wchar_t key)
         e->n_keys -= e->from;
         e->from = 0;
     }
-    if (e->n_keys < KEYS_MAX) /* more than that is not typed */
+    if (e->n_keys < KEYS_MAX)
         e->keys[e->n_keys++] = key;
+    else
+        tfl_tty_write(&e->tty, "\a", 1); /* the key is lost */
 }
 
 static void on_input(struct tfl_tty *tty, const char *data, size_t n)
@@ -233,6 +207,11 @@ void tfl_editor_print(struct tfl_editor *e, const char *text, size_t n)
     tfl_tty_write(&e->tty, text, n);
     if (e->state != IDLE)
         el_set(e->el, EL_REFRESH);
+}
+
+static void print_log(void *arg, const char *line, size_t n)
+{
+    tfl_editor_print(arg, line, n);
 }
 
 static void on_resized(struct tfl_signal *signal)
@@ -312,6 +291,8 @@ struct tfl_editor *tfl_editor_new(
         tfl_editor_free(e);
         return NULL;
     }
+    if (isatty(STDERR_FILENO))
+        tfl_log_to(print_log, e);
     return e;
 }
 
@@ -319,6 +300,7 @@ void tfl_editor_free(struct tfl_editor *e)
 {
     if (!e)
         return;
+    tfl_log_to(NULL, NULL);
     tfl_signal_stop(e->loop, &e->resized);
     if (e->fiber && e->state != IDLE)
         tfl_tty_write(&e->tty, "\r\n", 2);
@@ -369,7 +351,7 @@ void tfl_editor_edit(struct tfl_editor *e, const char *prompt)
 {
     if (e->state != IDLE)
         return;
-    wchar_t *wide = to_wide(prompt);
+    wchar_t *wide = tfl_wide(prompt);
     wcsncpy(e->prompt, wide, PROMPT_MAX - 1);
     free(wide);
     e->state = EDITING;
@@ -380,7 +362,7 @@ void tfl_editor_complete(struct tfl_editor *e, const char *text)
 {
     if (e->state != COMPLETING)
         return;
-    wchar_t *wide = to_wide(text);
+    wchar_t *wide = tfl_wide(text);
     if (*wide)
         el_winsertstr(e->el, wide);
     free(wide);
@@ -392,7 +374,7 @@ void tfl_editor_complete(struct tfl_editor *e, const char *text)
 void tfl_editor_remember(struct tfl_editor *e, const char *line)
 {
     HistEventW event;
-    wchar_t *wide = to_wide(line);
+    wchar_t *wide = tfl_wide(line);
     history_w(e->history, &event, H_ENTER, wide);
     free(wide);
 }

@@ -15,7 +15,7 @@ enum tfl_editor_event {
     TFL_EDITOR_END,      /* Ctrl-D in an empty line, or the terminal is gone */
 };
 
-/* Takes the terminal behind fd. changed(arg) is called when there is something to take. NULL and err: io (no terminal). */
+/* Takes the terminal behind fd; tfl's own log goes there, too, when stderr is a terminal. changed(arg) is called when there is something to take. NULL and err: io (no terminal). */
 struct tfl_editor *tfl_editor_new(
     struct tfl_loop *loop, int fd, void (*changed)(void *arg), void *arg, struct tfl_error *err);
 /* Gives the terminal back as it was. NULL-safe. */

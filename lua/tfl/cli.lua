@@ -90,6 +90,7 @@ local function parser()
     local run = command("run", "run scenarios, one after the other")
     shared(run)
     run:option("--out", "folder for the evidence of one run; an earlier run in it is replaced")
+    run:option("--attach", "with -d compose: drive and control a stack that runs, and leave it up"):argname "PROJECT"
     run:flag("--keep", "keep the node data of runs that pass, too")
     run:flag("--json", "end stdout with the summary as one line of JSON")
     run:option("--junit", "write JUnit XML to this file")
@@ -171,6 +172,17 @@ local function replayed_seed(dir)
     return old.seed
 end
 
+--- The stack that --attach names; its seed and nodes are those of the run. Waits.
+local function attach(args)
+    if args.deployer ~= "compose" then errors.usage("--attach %s: that is for -d compose", args.attach) end
+    local stack = require("tfl.deployers.compose.attach").find(args.attach)
+    for flag, said in pairs { seed = args.seed, nodes = args.nodes } do
+        local its = flag == "seed" and stack.seed or stack.started
+        if said ~= its then errors.usage("--%s %d: of the stack %s it is %d; leave the flag out", flag, said, args.attach, its) end
+    end
+    return stack
+end
+
 --- What flags and environment say, flags first.
 local function options_of(args)
     local params = {}
@@ -192,12 +204,19 @@ local function options_of(args)
         errors.usage("TFL_PORTS=%s: a range of at least 32 ports within 20000-32767 was expected, as 24000-24999", range)
     end
     bundle.named()
-    local ok, message = sys.log_configure(os.getenv "TFL_LOG" or os.getenv "RUST_LOG" or "")
+    local format = os.getenv "TFL_LOG_FORMAT"
+    local shaped, shape = sys.log_configure("", format)
+    if not shaped then errors.usage("TFL_LOG_FORMAT=%s: %s", format, shape) end
+    local ok, message = sys.log_configure(os.getenv "TFL_LOG" or os.getenv "RUST_LOG" or "", format)
     if not ok and os.getenv "TFL_LOG" then errors.usage("TFL_LOG: %s", message) end
+    local stack = args.attach and attach(args)
     return {
-        deployer = args.deployer, params = params, seed = args.seed or replayed_seed(args.replay), out = args.out, replay = args.replay,
+        attach = stack,
+        deployer = args.deployer, params = params, out = args.out, replay = args.replay,
+        seed = stack and stack.seed or args.seed or replayed_seed(args.replay),
         -- -p nodes= and -p duration= are the same flags by their other name
-        nodes = args.nodes or flag("nodes", whole("-p nodes", 0)) or environment_number("LOGOS_BLOCKCHAIN_DEMO_NODES", true),
+        nodes = stack and stack.started or args.nodes or flag("nodes", whole("-p nodes", 0))
+            or environment_number("LOGOS_BLOCKCHAIN_DEMO_NODES", true),
         duration = args.time or flag("duration", time) or environment_number "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS",
     }
 end
@@ -248,7 +267,7 @@ local function run(args)
         if args.report and not write_report(args, summary) and worst == 0 then worst = INFRA end
         if summary.verdict == "interrupted" then break end
     end
-    if args.junit then sys.write_file(args.junit, junit.render(summaries)) end
+    if args.junit then sys.write_file(args.junit, sys.redact(junit.render(summaries))) end
     if args.json then
         for _, summary in ipairs(summaries) do say(1, json.encode(summary) .. "\n") end
     end

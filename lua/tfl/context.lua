@@ -5,6 +5,7 @@ local node_handle = require "tfl.context.node"
 local pacer = require "tfl.core.pacer"
 local suggest = require "tfl.suggest"
 local task = require "tfl.core.task"
+local telemetry = require "tfl.telemetry"
 local wait = require "tfl.core.wait"
 local wallets = require "tfl.wallets"
 
@@ -13,11 +14,9 @@ local Context = {}
 for _, part in ipairs { require "tfl.context.faults", (require "tfl.context.load") } do
     for name, method in pairs(part) do Context[name] = method end
 end
-local later = { telemetry = true }
 local meta = {
     __index = function(_, name)
         if Context[name] then return Context[name] end
-        if later[name] then errors.usage("ctx:%s is not there yet in this version of tfl", name) end
         errors.usage("ctx:%s: there is no such method%s", tostring(name), suggest.hint(tostring(name), M.names()))
     end,
 }
@@ -268,6 +267,16 @@ function Context:logs(node, bytes)
     local text = self.run.deployer:logs(name, bytes)
     if #text > 0 then looked(self) end
     return text
+end
+
+--- Metrics: ctx:telemetry():prometheus() is nil unless LOGOS_BLOCKCHAIN_METRICS_QUERY_URL says where it is; else it has query(q),
+--- query_range(q, {since =, step =}) and base_url(). What it gives counts as a look.
+---@return {prometheus: fun(): table|nil}
+function Context:telemetry()
+    return { prometheus = function()
+        local prometheus = telemetry.prometheus(self.run)
+        return prometheus and proxy(self, "prometheus", prometheus)
+    end }
 end
 
 --- A message given as it is, or with arguments for string.format.

@@ -13,7 +13,8 @@ M.rows = {
     { "LOGOS_BLOCKCHAIN_DEMO_NODES", "number of nodes, as `-n`", "cli" },
     { "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS", "duration of the window in seconds, as `-t`", "cli" },
     { "LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS", "set: keep node data and logs of runs that pass, too", "env" },
-    { "LOGOS_BLOCKCHAIN_NODE_BIN", "the program of the kind `logos` (else `logos-blockchain-node` on `PATH`), and what goes into bundles as such",
+    { "LOGOS_BLOCKCHAIN_NODE_BIN",
+        "the program of the kind `logos` (else `logos-blockchain-node` on `PATH`), and what goes into bundles as such",
         "kinds/logos_run", again = true },
     { "LOGOS_BLOCKCHAIN_NODE_VERSION", "form of its files: `JUN` (the default) or `AUG`", "kinds/logos_run", again = true },
     { "LOGOS_BLOCKCHAIN_CIRCUITS",
@@ -22,6 +23,8 @@ M.rows = {
     { "LOGOS_BLOCKCHAIN_CIRCUITS_URL", "where `setup-logos-blockchain-circuits.sh` fetches them", "circuits" },
     { "LOGOS_BLOCKCHAIN_CIRCUITS_SHA256", "their checksum, when there is none beside them; `none`: unchecked", "circuits" },
     { "LOGOS_BLOCKCHAIN_CFGSYNC_PORT", "nothing (there is no cfgsync server): `-d compose` says so when it is set", "deployers/compose" },
+    { "LOGOS_BLOCKCHAIN_METRICS_QUERY_URL",
+        "the Prometheus of `expect_metric` and `ctx:telemetry()`, as `http://127.0.0.1:9090`", "metrics" },
     { "LBC_ROOT_DIR", "given to the real node as it is; the circuits when not set", "kinds/logos_run" },
     { "POL_PROOF_DEV_MODE", "given to the real node as it is; `true` when not set", "kinds/logos_run" },
     { "LOGOS_BLOCKCHAIN_TESTNET_IMAGE", "name of the image (`logos-blockchain-testing:local`)", "image" },
@@ -53,6 +56,7 @@ M.rows = {
         "deployers/compose" },
     { "SLOW_TEST_ENV", "`true`: a slow machine; deadlines and the time before genesis double", "cli", again = true },
     { "TFL_LOG", "tfl's own log: `info`, `warn,feed=debug` (`RUST_LOG` when unset)", "cli" },
+    { "TFL_LOG_FORMAT", "`json`: tfl's own log as one JSON object a line (`text`)", "logs" },
     { "TFL_NODE_BIN", "program to run instead of the `tfl-node` beside `tfl`", "cli", again = true },
     { "TFL_PORTS", "ports that nodes may use, `24000-24999` (20000-32767)", "cli" },
     { "TFL_READY_SECONDS", "how long nodes may take to be ready (30, and 0.1 for each node)", "hang" },
@@ -62,8 +66,10 @@ M.rows = {
 }
 
 --- Of tfl's own making (what it tells its nodes), and those of its tests.
-M.inner = { "TFL_RUN_ID", "TFL_TEST_SEED", "TFL_TEST_MARK", "TFL_TEST_JOBS", "TFL_COUNTS", "TFL_FUZZ_SECONDS", "TFL_SPECS", "TFL_TEST_KUBECONFIG",
-    "TFL_TEST_K8S_IMAGE", "TFL_POD" }
+M.inner = {
+    "TFL_RUN_ID", "TFL_NODE", "TFL_POD", "TFL_TEST_SEED", "TFL_TEST_MARK", "TFL_TEST_JOBS", "TFL_TEST_KUBECONFIG", "TFL_TEST_K8S_IMAGE",
+    "TFL_COUNTS", "TFL_FUZZ_SECONDS", "TFL_SPECS",
+}
 
 --- Prefixes that are tfl's: what begins so and is not known is misspelt, or of another version.
 M.PREFIXES = { "LOGOS_BLOCKCHAIN_", "TFL_", "K8S_RUNNER_", "COMPOSE_RUNNER_" }

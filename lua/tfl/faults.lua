@@ -5,6 +5,7 @@ local deployers = require "tfl.deployers"
 local errors = require "tfl.errors"
 local kinds = require "tfl.kinds"
 local task = require "tfl.core.task"
+local telemetry = require "tfl.telemetry"
 local wait = require "tfl.core.wait"
 
 --- One thing that was done, or is in force. Times are seconds since the start of the run, slots those of the wall clock.
@@ -138,6 +139,7 @@ local function carry_out(self, node, verb, options)
         run.exits[node.name], run.paused[node.name], run.started[node.name] = nil, nil, true
         run.clients[node.name], run.pids[node.name] = deployer:client(node), deployer:pid(node.name)
         run:follow(node)
+        telemetry.announce(run)
     elseif verb == "stop" or verb == "kill" then
         deployer[verb](deployer, node.name, options)
         run.paused[node.name] = nil

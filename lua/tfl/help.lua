@@ -82,6 +82,18 @@ Faults: needs :enable_node_control() in the scenario; {links = true} for those o
            ctx:figures{window = slots} → canonical, observed, forks, propagation_ms, transactions
 Codes: not_recovered, fork_unresolved, not_converged; inconclusive: fault_never_bit, no_sample. A node that dies unasked always fails.
 ]],
+    metrics = [[
+Metrics: what Prometheus has seen of the nodes. LOGOS_BLOCKCHAIN_METRICS_QUERY_URL says where it is; scripts/setup/setup-observability.sh
+starts one that finds the nodes of each run by itself, with the labels run, scenario, node, kind and deployer.
+  scenario:expect_metric{query =, op = "<" | "<=" | ">" | ">=" | "==" | "~=", value =, name =, within = "20s"}
+      every series of the answer must hold the bound, at the end of the run, once Prometheus has looked at the nodes again (for up to
+      `within`); `$run` in a query is the run's id. Without the variable the scenario is refused.
+  ctx:telemetry():prometheus() → nil without the variable, else
+      :query(q) → {{labels = {…}, value =, t =}…}
+      :query_range(q, {since = "60s", step = "1s"}) → {{labels =, points = {{t =, value =}…}}…}
+      :base_url()                                    t: seconds since the start of the run
+Codes: metric_bound; inconclusive: metrics_unreachable, no_sample (no such series). Example: scenarios/metrics.lua
+]],
     hand = [[
 By hand: clusters that do only what you say.
   tfl.script("name", {nodes = 3, start = "all" | "none", topology = function(t) … end, wallets = 2}, function(ctx) … end)
@@ -111,6 +123,7 @@ Kinds: any program as a node.
                                                            -- or {tcp = "p2p"}, {log = "^listening"}, function(node) return bool end
     stop_signal = "INT",                                   -- TERM
     capabilities = {pause = "it has a watchdog"},          -- what it cannot do, and why; all else it can
+    metrics = "/metrics",                                  -- its page for Prometheus, if it has one
     dialect = …,                                           -- how its chain is read; see below
   })
   t:kind(k)   t:node(2):kind(k)   node:restart{kind = k}   -- for all nodes, for one, from now on (an upgrade)

@@ -178,7 +178,11 @@ end
 ---@param planned integer milliseconds since 1970
 ---@return integer
 function Members:genesis_time(planned)
-    local hand, grain = self.plan.hand or {}, self.plan.kind.genesis_grain_ms or 1
+    local hand, grain, stack = self.plan.hand or {}, self.plan.kind.genesis_grain_ms or 1, self.plan.backend.attached
+    if stack then
+        self.plan.chain_id = stack.run_id
+        return stack.genesis_time_ms
+    end
     if hand.snapshot then return self:genesis_of_snapshot(hand.snapshot) end
     local wanted = hand.genesis and math.max(planned, self.started_ms + math.ceil(1000 * hand.genesis)) or planned
     return math.ceil(wanted / grain) * grain

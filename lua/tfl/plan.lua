@@ -129,12 +129,15 @@ end
 ---@return table plan raises usage and bad_config errors with the remedy
 function M.build(scenario, options)
     local backend = deployers.get(options.deployer or "local", scenario.context)
+    local stack = options.attach
+    if stack then backend = require("tfl.deployers.compose.attach").backend(backend, stack) end
     local seed = options.seed or sys.random()
     local stated = options.duration or scenario.duration
     local hand = scenario.hand or nil
     local window = stated or hand and { seconds = HAND_SECONDS } or { slots = DEFAULT_SLOTS }
     rawset(scenario.topology, "_unconnected", hand and true or nil)
     local shape = topology.plan(scenario.topology, {
+        slot_duration = stack and stack.topology.slot_duration_ms / 1000, active_slot_coeff = stack and stack.topology.active_slot_coeff,
         seed = seed, window = window, nodes = options.nodes, chaos = scenario.chaos or nil,
         kind = function(k) return kinds.resolve(k, scenario.context) end,
         defaults = backend.defaults and backend.defaults(), hop_ms = backend.hop_ms + (scenario.chaos and scenario.chaos:latency_ms() or 0),

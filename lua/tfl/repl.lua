@@ -53,8 +53,9 @@ end
 --- Runs a session on the cluster of ctx until it ends; the terminal is given back whatever happens.
 ---@param ctx table
 ---@param greeting fun(session: tfl.ReplSession)
+---@param bound? fun(session: tfl.ReplSession): table what ends it in time; to be closed with it
 ---@return boolean whether a line failed
-local function converse(ctx, greeting)
+local function converse(ctx, greeting, bound)
     local run = ctx.run
     local term <close> = terminal.open()
     local one = session.new(ctx, term)
@@ -64,8 +65,8 @@ local function converse(ctx, greeting)
         phase = function() end, tick = function() end, line = function(_, line) term:tell(line) end, close = function() end,
     }
     ctx.owner.looked, ctx.owner.name = true, "repl"
+    local _ <close> = bound and bound(one)
     if term.interactive then greeting(one) end
-    local _ <close> = time_over(one)
     one:loop()
     return one.failed
 end
@@ -103,7 +104,9 @@ end
 ---@return integer exit code
 function M.run(args, options)
     local failed = false
-    local made = scenario_of(args, options, function(ctx) failed = converse(ctx, greet) end)
+    local made = scenario_of(args, options, function(ctx)
+        failed = converse(ctx, greet, time_over)
+    end)
     options.file = args.files or "repl"
     local plan = plans.build(made, options)
     plan.by_hand, plan.keep = "-t 24h", args.keep

@@ -16,6 +16,7 @@ local settle = require "tfl.settle"
 local summary = require "tfl.summary"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
+local telemetry = require "tfl.telemetry"
 local topology = require "tfl.core.topology"
 local wallets = require "tfl.wallets"
 local wait = require "tfl.core.wait"
@@ -166,6 +167,7 @@ function Run:ready()
     self:phase "ready"
     self.deployer:wait_ready(self:live_nodes(), plan.ready_seconds)
     self:print_endpoints()
+    telemetry.announce(self)
     if not plan.chain then return end
     self.feed = block_feed.new {
         genesis_id = plan.genesis_id, genesis_time_ms = plan.slots and self.genesis_ms or nil, slot_ms = plan.slot_ms,
@@ -292,6 +294,7 @@ function Run:teardown()
     self.tearing_down = true
     self:ask_peers()
     self:phase "teardown"
+    telemetry.withdraw(self)
     for _, owner in ipairs(self.owners) do Run.cancel_tasks(owner) end
     self.host:stop()
     if self.plan.load then self.plan.load:take(self) end
@@ -356,7 +359,8 @@ function M.run(plan, ui)
     end
     run.faults = faults.new(run)
     run.record = record.open {
-        scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out, keep = plan.keep,
+        scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out,
+        keep = plan.keep or plan.backend.keeps and plan.backend.keeps(),
     }
     run.dir = run.record:dir()
     if plan.context then plan.context.signer = wallets.signer(plan) end

@@ -86,9 +86,7 @@ end
 local Scenario = {}
 
 --- Names of the builder that a later version brings, so that a script written for it is told so.
-local later = {
-    expect_metric = true, expect_no_log = true,
-}
+local later = { expect_no_log = true }
 
 local meta = {
     __name = "scenario",
@@ -231,6 +229,18 @@ end
 ---@param options {within: any}
 function Scenario:expect_fork_resolution(options)
     return self:with_expectation(require("tfl.expectations.fork_resolution").new(options))
+end
+
+--- What a query of Prometheus gives at the end, all its series: see tfl.expectations.metric.
+---@param options {query: string, op: string, value: number, name: string|nil, within: any}
+function Scenario:expect_metric(options)
+    local function taken(name)
+        for _, other in ipairs(self.expectations) do
+            if other.name == name then return true end
+        end
+        return false
+    end
+    return self:with_expectation(require("tfl.expectations.metric").new(options, taken))
 end
 
 --- Ends the description; loading a file does it for scenarios that were left open.

@@ -1,6 +1,7 @@
 --- `-d compose` on a real Docker engine.
 local bundles = require "spec.support.bundles"
 local docker = require "spec.support.docker"
+local in_run = require "spec.support.in_run"
 local support = require "spec.support"
 
 support.guard()
@@ -48,8 +49,9 @@ docker.describe("-d compose", function()
         return compose(spec)
     end
     --- A scenario whose one workload does this to `ctx`.
-    local function script(code)
-        return support.write("script.lua", 'tfl.script("by_hand", {nodes = 3, topology = function(t) t:full() end}, function(ctx)\n'
+    local function script(code, shape)
+        return support.write("script.lua", 'tfl.script("by_hand", {nodes = 3, topology = function(t) t:' .. (shape or "full")
+            .. '() end}, function(ctx)\n'
             .. code .. "\nend)")
     end
 
@@ -85,6 +87,16 @@ docker.describe("-d compose", function()
             run:wait()
             support.eventually(function() return left() == "" end, 10, function() return "nothing left; there is:\n" .. left() end)
         end
+    end)
+
+    it("gives up on containers that are not ready in time", function()
+        local spec = liveness("-t", "8s")
+        spec.env.COMPOSE_RUNNER_HTTP_TIMEOUT_SECS = "0.001"
+        local result = support.run(spec)
+        assert.equal(3, result.code, result.text)
+        assert.matches("not_ready", result.text, 1, true)
+        assert.matches("within 0.001s", result.text, 1, true)
+        assert.equal("", left())
     end)
 
     it("cuts links and heals them", function()
@@ -169,8 +181,15 @@ docker.describe("-d compose", function()
         assert.equal("", left())
     end)
 
-    it("never pulls: a missing image is made, or named", function()
+    it("makes a missing image, with a word, and never pulls one", function()
         local spec = liveness("-t", "8s")
+        spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE, spec.env.LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD = image .. "-made", nil
+        spec.env.LOGOS_BLOCKCHAIN_BINARIES_TAR, spec.timeout = bundle(), 120
+        local made = support.run(spec)
+        support.sh("docker image rm -f " .. image .. "-made")
+        assert.equal(0, made.code, made.text)
+        assert.matches("compose: there is no image " .. image .. "-made here: making it", made.err, 1, true)
+        spec = liveness("-t", "8s")
         spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE = "tfl-spec-none:1"
         local result = support.run(spec)
         assert.equal(3, result.code, result.text)
@@ -213,6 +232,36 @@ time.sleep(600)]]):format(port) }:wait_output "held"
         assert.equal("", left())
     end)
 
+    it("drives a stack that is up, and leaves it up", function()
+        local spec = liveness("-t", "8s")
+        spec.env.COMPOSE_RUNNER_PRESERVE = "1"
+        local result = support.run(spec)
+        local project = result.err:match "%-%-attach (%S+)"
+        assert.truthy(project, result.text)
+        local ids = containers "{{.ID}}"
+        result = support.run(compose { "-d", "compose", "--attach", project, "-t", "8s", script([[
+            local height = ctx:node(0):client():consensus_info().height
+            assert(height > 10, "it is the chain that was there")
+            ctx:node(1):kill()
+            ctx:node(2):restart() ctx:node(2):wait_ready{within = "20s"}
+            ctx:node(1):start() ctx:node(1):wait_ready{within = "20s"}
+            ctx:wait_for_height(height + 3)
+            local ok, err = tfl.try(function() ctx:start_node("more", {peers = {0}}) end)
+            assert(not ok and tostring(err):find "has the nodes it has", tostring(err))
+        ]], "network_star") })
+        assert.equal(0, result.code, result.text)
+        assert.equal(ids, containers "{{.ID}}")
+        result = support.run(compose { "-d", "compose", "--attach", project, "-t", "8s", script "ctx:node(0)" })
+        assert.equal(2, result.code, result.text)
+        assert.matches("there node-2 dials nodes {0}, in this scenario {0, 1}", result.text, 1, true)
+        result = support.run(compose { "scenarios/transactions.lua", "-d", "compose", "--attach", project, "-t", "8s" })
+        assert.equal(2, result.code, result.text)
+        assert.matches("node-0 has another deployment.yaml", result.text, 1, true)
+        assert.equal(2, support.run(compose { "scenarios/liveness.lua", "-d", "compose", "--attach", project, "-n", "4" }).code)
+        assert.equal(0, support.run({ "clean" }).code)
+        assert.equal("", left())
+    end)
+
     for _, name in ipairs { "COMPOSE_RUNNER_PRESERVE", "TESTNET_RUNNER_PRESERVE" } do
         it("leaves the stack when asked to by " .. name .. ", until it is cleaned", function()
             local spec = liveness("-t", "8s")
@@ -225,7 +274,7 @@ time.sleep(600)]]):format(port) }:wait_output "held"
             local url = result.out:match(line)
             assert.truthy(url, result.text)
             assert.truthy(support.http(tonumber(url), "/cryptarchia/info"))
-            assert.matches("the containers stay: `tfl clean` removes them", result.err, 1, true)
+            assert.truthy(result.err:find "the stack stays: %-d compose %-%-attach %S+ drives it, `tfl clean` removes it", result.text)
             local clean = support.run { "clean" }
             assert.matches(": 4 containers, networks and volumes removed", clean.out, 1, true)
             assert.equal("", left())
@@ -240,6 +289,34 @@ describe("-d compose without an engine", function()
         local result = support.run(spec)
         assert.equal(3, result.code, result.text)
         assert.matches("the Docker engine at unix:///nowhere/docker.sock cannot be reached", result.text, 1, true)
+    end)
+
+    it("says what is wrong in cfgsync.yaml", function()
+        local function read(text)
+            local path = support.write("cfgsync.yaml", text)
+            return in_run([[ return require("tfl.deployers.compose.settings").cluster(...) ]], path)
+        end
+        local said = read "security_param: 12\nactive_slot_coeff: 0.25\ntracing_settings: {logger: !File {directory: /node/logs}}\n"
+        assert.same({ 12, 0.25, "INFO", "!File", "/node/logs" },
+            { said.security_param, said.active_slot_coeff, said.level, said.logger.tag, said.logger.value.directory })
+        for text, message in pairs {
+            ["security_param: none"] = 'security_param: a whole number from 1 was expected, got "none"',
+            ["active_slot_coeff: 2"] = "active_slot_coeff: a number above 0, at most 1 was expected, got 2",
+            ["port: 4400"] = "there is no setting port; there are: security_param active_slot_coeff tracing_settings",
+            ["tracing_settings: {level: LOUD}"] = "tracing_settings.level: ERROR, WARN, INFO, DEBUG or TRACE was expected",
+            ["tracing_settings: {logger: !File {directory: /var/log}}"] = "logger: !Stdout, or !File {directory: /node/…} was expected",
+            ["a: [1"] = "cfgsync.yaml: ",
+        } do
+            said = read(text)
+            assert.equal("bad_config", said.code, text)
+            assert.matches(message, said.error, 1, true)
+        end
+    end)
+
+    it("attaches only where there can be a stack", function()
+        local result = support.run { "scenarios/liveness.lua", "--attach", "x" }
+        assert.equal(2, result.code, result.text)
+        assert.matches("--attach x: that is for -d compose", result.text, 1, true)
     end)
 
     it("refuses settings that make no sense", function()

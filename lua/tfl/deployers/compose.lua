@@ -27,13 +27,14 @@ local STOP_SECONDS, CLEANUP_SECONDS, KILL_SECONDS = 10, 3, 10
 local M = {
     name = "compose",
     hop_ms = 20,
-    genesis_delay_ms = function(n) return 3000 + 400 * n end, -- containers come up one by one, about three in a second
+    genesis_delay_ms = function(n) return 2000 + 300 * n end, -- containers come up one by one, about four in a second
     capabilities = {
         start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true, start_node = true,
         snapshot = true, partition = true, isolate = true, link = true,
     },
-    defaults = settings.cluster,
+    defaults = function() return settings.cluster() end,
     ready_seconds = settings.ready_seconds,
+    keeps = settings.preserves, -- the folder of the run is where its containers have their files
 }
 
 ---@param options table {run_id, dir, problem, say}
@@ -48,12 +49,13 @@ function M.new(options)
 end
 
 function Compose:genesis_delay_ms(n) return M.genesis_delay_ms(n) end
-function Compose:capabilities() return M.capabilities end
+function Compose:capabilities() return self.can or M.capabilities end
 
 -- ---- where nodes live
 
 function Compose:site(node)
-    local site = Local.site(self, node)
+    local site, there = Local.site(self, node), self.attached and self.attached.nodes[node.name]
+    if there then site.cwd = there.folder end
     site.host, site.dirs = "0.0.0.0", { run = "/node", data = "/node/data", log = "/node/logs" }
     site.tracing = settings.tracing(self.cluster, node)
     site.image = { programs = "/usr/local/bin", circuits = "/opt/circuits" }
@@ -76,6 +78,7 @@ function Compose:prepare(plan)
     self.engine = engines.new()
     self.engine:version()
     tool.find()
+    if self.attached then return self:join(plan) end
     images.need(self.engine, images.name(), self.say)
     local id = proc.exec { "sh", "-c", 'echo "$(id -u):$(id -g)"' }
     self.user = id.stdout:match "%d+:%d+"
@@ -83,7 +86,29 @@ function Compose:prepare(plan)
     if not self.settings.preserve then self.ledger = proc.ledger_add(purge.undo(self.engine, self.run_id)) end
     if plan.links then self:prepare_links(plan) end
     Local.prepare(self, plan)
-    self:begin_watch()
+    self:begin_watch("tfl.run=" .. self.run_id)
+end
+
+--- Takes over a stack that is up. Raises usage when it is not one of this plan.
+function Compose:join(plan)
+    for i, node in ipairs(plan.nodes) do
+        local there, was = self.attached.nodes[node.name], self.attached.topology.nodes[i]
+        if not there then errors.usage("--attach %s: it has no container for %s", self.project, node.name) end
+        if table.concat(was.dials, ", ") ~= table.concat(node.dials, ", ") then
+            errors.usage("--attach %s: there %s dials nodes {%s}, in this scenario {%s}: another topology", self.project, node.name,
+                table.concat(was.dials, ", "), table.concat(node.dials, ", "))
+        end
+        self.own[node.name] = { name = node.name, gone = wait.signal(), id = there.id }
+    end
+    Local.prepare(self, plan)
+    self:begin_watch(self.attached.label)
+end
+
+--- Nodes of a stack that is attached to have the ports that they have.
+function Compose:add_nodes(nodes)
+    if not self.attached then return Local.add_nodes(self, nodes) end
+    for _, node in ipairs(nodes) do self.addresses[node.index] = self.attached.nodes[node.name].ports end
+    table.move(nodes, 1, #nodes, #self.nodes + 1, self.nodes)
 end
 
 --- The address of this host on a network: the engine does not always tell it, and then it is the first of the subnet.
@@ -124,7 +149,10 @@ local function service_of(self, node, spec)
         if host then ports[#ports + 1] = ("%s:%d:%d"):format(host, port, port) end
     end
     table.sort(ports)
-    local labels = { ["tfl.node"] = node.name }
+    local labels, named = { ["tfl.node"] = node.name, ["tfl.links"] = self.links and "true" or nil }, {}
+    for name, port in pairs(self.addresses[node.index]) do named[#named + 1] = ("%s:%d"):format(name, port) end
+    table.sort(named)
+    labels["tfl.ports"] = table.concat(named, " ")
     for name, value in pairs(self.labels) do labels[name] = value end
     local environment = { TFL_NODE = node.name }
     for name, value in pairs(spec.env or {}) do environment[name] = value end
@@ -140,6 +168,7 @@ end
 function Compose:launch(node, spec)
     local own = self.own[node.name] or { name = node.name, gone = wait.signal() }
     self.own[node.name] = own
+    if self.attached then return self:take(own, spec) end
     self.core:lay_out(node.name)
     local block = service_of(self, node, spec)
     own.died, own.signal = nil, spec.stop_signal or "TERM"
@@ -152,11 +181,41 @@ function Compose:launch(node, spec)
         own.id, own.block = nil, block
         self.batch:add(own)
     end
-    self.core:adopt(node.name)
+    self:begun(own, spec, since)
+end
+
+--- A container runs now: it is looked after from here on.
+function Compose:begun(own, spec, since)
+    self.core:adopt(own.name)
     own.running = true
     own.follow = self:spawn("logs", self.follow, self, own, spec.log, since)
     if own.died then self:ended(own) return end
     own.pid = self.engine:inspect(own.id).State.Pid
+end
+
+--- The same for a node of a stack that is attached to: it runs already, or has been stopped.
+function Compose:take(own, spec)
+    local container = self.engine:inspect(own.id)
+    local since = task.wall_ms() / 1000
+    local words = table.move(container.Args, 1, #container.Args, 2, { container.Path })
+    if table.concat(words, "\0") ~= table.concat(spec.argv, "\0") then
+        errors.usage("%s: a container of a stack that is attached to keeps its arguments; it was made with: %s", own.name,
+            table.concat(words, " "))
+    end
+    own.died, own.signal = nil, spec.stop_signal or "TERM"
+    local file = spec.files["deployment.yaml"]
+    if not own.taken and file and file.content ~= sys.read_file(spec.cwd .. "/deployment.yaml") then
+        errors.usage("--attach %s: %s has another deployment.yaml than this scenario gives its nodes: its topology, wallets or kind differ",
+            self.project, own.name)
+    end
+    own.taken = true
+    if not container.State.Running then
+        self.core:lay_out(own.name)
+        self.engine:start(own.id)
+    elseif container.State.Paused then
+        self.engine:unpause(own.id)
+    end
+    self:begun(own, spec, since)
 end
 
 --- Renders the file with all nodes there have been, and has those of the batch made.
@@ -246,18 +305,18 @@ function Compose:cleanup()
     self.closing = true
     self.batch:cancel()
     local tasks, first = {}, nil
-    local preserve = self.settings and self.settings.preserve
+    local preserve = self.attached or self.settings and self.settings.preserve
     for name, own in pairs(self.own) do
-        if own.running and not preserve then
+        if own.running and not preserve and not self.lost then
             tasks[#tasks + 1] = task.spawn("stop", self.stop, self, name, { timeout = CLEANUP_SECONDS })
         end
     end
     for _, one in ipairs(tasks) do one:wait() end
-    if self.ledger then
+    if self.ledger and not self.lost then -- what a lost engine still has stays in the ledger
         local ok, err = pcall(purge.run, self.engine, "tfl.run=" .. self.run_id)
         if ok then proc.ledger_done(self.ledger) else first = err end
-    elseif preserve and next(self.own) then
-        self.say(("the containers stay: `tfl clean` removes them; docker ps --filter label=tfl.run=%s shows them"):format(self.run_id))
+    elseif preserve and not self.lost and next(self.own) then
+        self.say(("the stack stays: -d compose --attach %s drives it, `tfl clean` removes it"):format(self.project))
     end
     self:end_watch()
     for name, own in pairs(self.own) do
@@ -282,7 +341,7 @@ function M.doctor()
             local engine = engines.new()
             return ("%s at %s"):format(engine:version().Version, engine.host)
         end),
-        row("tool", function() return (select(2, tool.find())) end),
+        row("tool", tool.version),
         row("image", function()
             return engines.new():image(images.name()) and images.name() or images.name() .. ": not made yet, the first run makes it"
         end),

@@ -13,7 +13,7 @@ local usage, show = errors.usage, errors.show
 local MEMBERS = {
     command = { "function", "table" }, files = { "function", "table" }, env = { "function", "table" }, ports = { "table" },
     api_port = { "string" }, peer_port = { "string" }, ready = { "table", "function" }, stop_signal = { "string" },
-    image = { "string" }, capabilities = { "table" }, dialect = { "string", "table" },
+    image = { "string" }, capabilities = { "table" }, dialect = { "string", "table" }, metrics = { "string" },
 }
 --- The same of a variant, with what its base can be told beside (settings_of).
 local VARIANT = {
@@ -246,8 +246,12 @@ function M.define(context, name, spec)
         local ports, api, peer, seen = check_ports(what, spec)
         check_ready(what, spec.ready, seen, api)
         check_capabilities(what, spec.capabilities)
+        if spec.metrics and (spec.metrics:sub(1, 1) ~= "/" or not api) then
+            usage('%s: metrics = %s: the path of its page of metrics, as "/metrics", was expected, and an api_port', what,
+                show(spec.metrics))
+        end
         kind = setmetatable({ name = name, said = spec, ports = ports, api_port = api, peer_port = peer, relay = "inbound",
-            capabilities = spec.capabilities }, meta)
+            capabilities = spec.capabilities, metrics = spec.metrics }, meta)
         kind.dialect, kind.lua_dialect = check_dialect(what, spec.dialect, api)
         kind.slots = kind.dialect and (not kind.lua_dialect or kind.lua_dialect.slots) or false
         kind.await = spec.ready or kind.dialect and { info = true } or api and { tcp = api } or { runs = true }

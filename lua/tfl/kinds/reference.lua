@@ -5,7 +5,8 @@ local files = require("tfl.kinds.files")
 
 local ordered = files.ordered
 
-local reference = { name = "reference", dialect = "reference", slots = true, settings_of = { "program" } }
+local reference = { name = "reference", dialect = "reference", slots = true, metrics = "/metrics",
+    settings_of = { "program" } }
 
 --- A node as a kind sees it.
 ---@class tfl.KindNode

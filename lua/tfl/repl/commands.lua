@@ -63,11 +63,11 @@ function M.node_table(session)
         end
         local state = run.deployer:state(name)
         if info.failed then state = state .. ", silent" elseif info.online == false then state = state .. ", not online" end
-        local lib = info.lib and session.watch.blocks[info.lib]
+        local lib = info.lib and run.feed and run.feed:block(info.lib)
         if info.lib and info.lib == run.plan.genesis_id then lib = { height = 0 } end
         rows[node.index + 1] = {
             name, state, tostring(run.deployer:pid(name) or "-"), tostring(info.height or "-"),
-            info.tip and info.tip:sub(1, 8) or "-", lib and tostring(lib.height) or "-", tostring(network.n_peers or "-"),
+            info.tip and info.tip:sub(1, 8) or "-", lib and tostring(lib.height or "-") or "-", tostring(network.n_peers or "-"),
             run.clients[name] and run.clients[name]:base_url() or "-",
         }
     end)

@@ -6,6 +6,10 @@ local M = {}
 local KEYWORDS = { "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in", "local", "nil", "not", "or",
     "repeat", "return", "then", "true", "until", "while" }
 
+--- What tfl itself calls, and nobody types.
+local HIDDEN = { client_of = true, entry = true, conclude = true, fault_of = true, check_settings = true, peers_of = true,
+    add = true, close = true, stop_node = true, judge = true, now = true }
+
 local function keys(t, out)
     for key in pairs(t or {}) do
         if type(key) == "string" and key:sub(1, 1) ~= "_" then out[#out + 1] = key end
@@ -120,7 +124,7 @@ function M.of(session, line)
     local word, all = candidates(session, line)
     local fitting, seen = {}, {}
     for _, name in ipairs(all) do
-        if name:sub(1, #word) == word and not seen[name] then
+        if name:sub(1, #word) == word and not seen[name] and not HIDDEN[name] then
             seen[name], fitting[#fitting + 1] = true, name
         end
     end

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <json-c/json.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -93,12 +94,84 @@ static void writes_one_line_whatever_its_length(void **state)
     assert_int_equal(text[n - 2], 'y');
 }
 
+static void write_secret(void)
+{
+    tfl_log_write(TFL_LOG_ERROR, "net", "asks \"http://me:secret@host/\"\n");
+}
+
+static void tells_no_secrets(void **state)
+{
+    (void)state;
+    char text[8192];
+    captured(text, sizeof text, write_secret);
+    assert_non_null(strstr(text, "asks \"http://*@host/\""));
+}
+
+static void writes_json_when_asked_to(void **state)
+{
+    (void)state;
+    char text[8192];
+    assert_int_equal(tfl_log_format("xml", &err), -1);
+    assert_non_null(strstr(err.msg, "xml"));
+    assert_int_equal(tfl_log_format("json", &err), 0);
+    captured(text, sizeof text, write_secret);
+    struct json_object *line = json_tokener_parse(text), *value;
+    assert_non_null(line);
+    assert_true(json_object_object_get_ex(line, "message", &value));
+    assert_string_equal(json_object_get_string(value), "asks \"http://*@host/\"\n");
+    assert_true(json_object_object_get_ex(line, "level", &value));
+    assert_string_equal(json_object_get_string(value), "error");
+    assert_true(json_object_object_get_ex(line, "module", &value));
+    assert_string_equal(json_object_get_string(value), "net");
+    assert_true(json_object_object_get_ex(line, "time", &value));
+    assert_int_equal(strlen(json_object_get_string(value)), strlen("2026-11-28T20:00:00.000Z"));
+    json_object_put(line);
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    captured(text, sizeof text, write_long);
+    line = json_tokener_parse(text);
+    assert_non_null(line);
+    json_object_put(line);
+    assert_int_equal(tfl_log_format("text", &err), 0);
+    assert_int_equal(tfl_log_format(NULL, &err), 0);
+}
+
+static void keep(void *arg, const char *line, size_t n)
+{
+    char *kept = arg;
+    assert_true(n < 100);
+    memcpy(kept, line, n);
+    kept[n] = '\0';
+}
+
+static void write_elsewhere(void)
+{
+    char kept[100] = "";
+    tfl_log_to(keep, kept);
+    tfl_log_write(TFL_LOG_WARN, "feed", "kept");
+    assert_non_null(strstr(kept, " tfl warn  feed: kept\n"));
+    tfl_log_to(NULL, NULL);
+    tfl_log_write(TFL_LOG_WARN, "feed", "to stderr");
+    assert_null(strstr(kept, "stderr"));
+}
+
+static void goes_where_it_is_sent(void **state)
+{
+    (void)state;
+    char text[8192];
+    captured(text, sizeof text, write_elsewhere);
+    assert_null(strstr(text, "kept"));
+    assert_non_null(strstr(text, "to stderr\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filters_by_level_and_module),
         cmocka_unit_test(bad_filters_are_named),
         cmocka_unit_test(writes_one_line_whatever_its_length),
+        cmocka_unit_test(tells_no_secrets),
+        cmocka_unit_test(writes_json_when_asked_to),
+        cmocka_unit_test(goes_where_it_is_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

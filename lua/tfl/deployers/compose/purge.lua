@@ -43,6 +43,7 @@ end
 ---@return integer how much there was
 function M.run(engine, label)
     local deadline, quiet, found, last = task.now() + SECONDS, 0, 0, nil
+    engine:version() -- one that hangs is told soon
     while true do
         local n, err = round(engine, label)
         found, quiet, last = math.max(found, n), n == 0 and quiet + 1 or 0, err or last

@@ -48,9 +48,10 @@ end
 local LEVELS = { ERROR = true, WARN = true, INFO = true, DEBUG = true, TRACE = true }
 
 --- Cluster settings that hold when nobody else says them. Raises bad_config.
+---@param path? string default: assets/stack/cfgsync.yaml
 ---@return {security_param: integer|nil, active_slot_coeff: number|nil, level: string, logger: table} logger: tagged, as nodes take it
-function M.cluster()
-    local path = stack.assets() .. "/stack/cfgsync.yaml"
+function M.cluster(path)
+    path = path or stack.assets() .. "/stack/cfgsync.yaml"
     local text, why = sys.read_file(path)
     if not text then errors.bad_config("%s", why) end
     local ok, said = pcall(yaml.parse, text)
@@ -93,6 +94,10 @@ function M.tracing(cluster, node)
     return { level = cluster.level, logger = logger }
 end
 
+--- Do containers stay when the run is over?
+---@return boolean
+function M.preserves() return is_set "COMPOSE_RUNNER_PRESERVE" or is_set "TESTNET_RUNNER_PRESERVE" end
+
 --- Raises usage.
 ---@param say fun(text: string)
 ---@return {host: string, extra_hosts: string[], preserve: boolean}
@@ -105,7 +110,7 @@ function M.read(say)
         say "LOGOS_BLOCKCHAIN_CFGSYNC_PORT is set and means nothing here: nodes get their files from tfl, there is no cfgsync server"
     end
     return {
-        host = host, extra_hosts = extra_hosts(), preserve = is_set "COMPOSE_RUNNER_PRESERVE" or is_set "TESTNET_RUNNER_PRESERVE",
+        host = host, extra_hosts = extra_hosts(), preserve = M.preserves(),
     }
 end
 

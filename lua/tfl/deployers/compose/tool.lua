@@ -11,30 +11,28 @@ local SHOWN = 1500 -- bytes of its output that an error shows
 
 local found
 
---- Runs a program; nil when there is none.
+--- What a program says; nil when there is none, or it fails.
 local function try(argv)
     argv.timeout = 30
     local ok, result = pcall(proc.exec, argv)
-    return ok and result or nil
+    return ok and result.ok and result.stdout:match "[^\n]+" or nil
 end
 
---- The words of the tool. Raises spawn with the remedy.
----@return string[] argv
----@return string version
+--- The words of the tool. Raises spawn with the remedy. docker-compose is not run to find out: it takes half a second to start.
+---@return string[] words
 function M.find()
-    if not found then
-        for _, words in ipairs { { "docker", "compose" }, { "docker-compose" } } do
-            local result = try { words[1], words[2] or "version", words[2] and "version" or nil }
-            if result and result.ok then
-                found = { words = words, version = result.stdout:match "[^\n]*" }
-                break
-            end
-        end
-    end
-    if not found then
-        error(errors.new("spawn", "there is neither `docker compose` nor `docker-compose`: apt-get install docker-compose"), 0)
-    end
-    return found.words, found.version
+    found = found or try { "docker", "compose", "version" } and { "docker", "compose" }
+        or try { "sh", "-c", "command -v docker-compose" } and { "docker-compose" }
+    if found then return found end
+    error(errors.new("spawn", "there is neither `docker compose` nor `docker-compose`: apt-get install docker-compose"), 0)
+end
+
+--- What it says of itself. Raises spawn.
+---@return string
+function M.version()
+    local words = table.move(M.find(), 1, 2, 1, {})
+    words[#words + 1] = "version"
+    return try(words) or table.concat(words, " ") .. " says nothing"
 end
 
 --- Makes and starts services of a file, leaving others as they are. Its whole output goes to the end of a log; when it fails, the end

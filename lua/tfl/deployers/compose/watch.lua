@@ -18,7 +18,8 @@ end
 
 --- The engine is gone, or does not answer: the run cannot go on, and it is nobody's fault but the host's.
 local function lost(self, why)
-    if self.closing then return end
+    if self.closing or self.lost then return end
+    self.lost = true
     self.problem(errors.new("connect", "the Docker engine at %s went away during the run (%s); what it still has of this run, `tfl clean` "
         .. "removes once it is back", self.engine.host, why))
 end
@@ -45,9 +46,9 @@ local function ping(self)
     end
 end
 
---- From here on every end of a container of the run is heard.
-function Watch:begin_watch()
-    local next_event, close = self.engine:events("tfl.run=" .. self.run_id)
+--- From here on every end of a container with the label is heard.
+function Watch:begin_watch(label)
+    local next_event, close = self.engine:events(label)
     self.close_events = close
     self:spawn("events", read_events, self, next_event)
     self:spawn("ping", ping, self)

@@ -1,0 +1,170 @@
+--- Metrics of a run: what Prometheus has seen of its nodes, and where Prometheus finds them. All of it is optional: without the
+--- variable there is no query, without the folder of targets nobody is told anything, and neither ever fails a run by itself.
+local duration = require "tfl.duration"
+local errors = require "tfl.errors"
+local http = require "tfl.core.http"
+local json = require "tfl.core.json"
+local proc = require "tfl.core.proc"
+local sys = require "tfl.core.sys"
+
+local M = { VARIABLE = "LOGOS_BLOCKCHAIN_METRICS_QUERY_URL" }
+
+local QUERY_SECONDS = 5
+local POINTS = 250 -- of a series, when no step is said
+
+--- A URL out of the environment, without a slash at its end, or nil. Raises usage, without telling what may be a secret.
+---@param name string
+---@return string|nil
+function M.url_of(name)
+    local value = os.getenv(name)
+    if not value or value == "" then return nil end
+    if not value:match "^https?://[^%s/?#]+[^%s?#]*$" then
+        errors.usage("%s=%s: a URL, http://HOST:PORT, was expected", name, sys.redact(value))
+    end
+    return (value:gsub("/+$", ""))
+end
+
+-- ---- queries
+
+local Prometheus = {}
+Prometheus.__index = Prometheus
+
+local special = { NaN = 0 / 0, ["+Inf"] = math.huge, ["-Inf"] = -math.huge }
+
+local function number(text) return special[text] or tonumber(text) end
+
+local function encode(text) return (tostring(text):gsub("[^%w%-_%.~]", function(c) return ("%%%02X"):format(c:byte()) end)) end
+
+--- Seconds since the start of the run, as events have them.
+local function since_start(run, unix) return unix - run.started_ms / 1000 end
+
+local function bad_reply(what) error(errors.new("bad_reply", "Prometheus: its answer is not one of its API's (%s)", what), 0) end
+
+--- Asks; gives `data` of the answer. What is wrong with the query is the script's mistake.
+function Prometheus:ask(path, arguments, query)
+    local words = {}
+    for name, value in pairs(arguments) do words[#words + 1] = name .. "=" .. encode(value) end
+    table.sort(words)
+    local answer = http.request { url = self.url .. path .. "?" .. table.concat(words, "&"), who = "Prometheus", timeout = QUERY_SECONDS }
+    local ok, body = pcall(json.decode, answer.body)
+    if not ok or type(body) ~= "table" then
+        if answer.status ~= 200 then error(errors.new("http_status", "Prometheus: it answers %d to %s", answer.status, path), 0) end
+        bad_reply "no JSON"
+    elseif body.status == "error" and body.errorType == "bad_data" then
+        errors.usage("the query %s is refused: %s", query, tostring(body.error))
+    elseif body.status ~= "success" or type(body.data) ~= "table" or type(body.data.result) ~= "table" then
+        if body.status == "success" then bad_reply "no result" end
+        error(errors.new("http_status", "Prometheus: it answers %d to %s: %s", answer.status, path, tostring(body.error or "?")), 0)
+    end
+    return body.data
+end
+
+local function sample(run, pair)
+    local value = type(pair) == "table" and number(pair[2])
+    if not value or type(pair[1]) ~= "number" then bad_reply "a sample without time and value" end
+    return value, since_start(run, pair[1])
+end
+
+--- What is true now. `$run` in the query is the id of this run, which the targets that tfl announces have as the label `run`.
+---@param query string PromQL
+---@return {labels: table<string, string>, value: number, t: number}[] one for each series; t in seconds since the start of the run
+function Prometheus:query(query)
+    if type(query) ~= "string" then errors.usage("prometheus:query: a query was expected, got %s", errors.show(query)) end
+    local data, rows = self:ask("/api/v1/query", { query = self:text(query) }, query), {}
+    local result = data.result
+    if data.resultType == "scalar" or data.resultType == "string" then result = { { value = result } } end
+    for i, row in ipairs(result) do
+        rows[i] = { labels = row.metric or {} }
+        local last = row.value or row.values and row.values[#row.values]
+        rows[i].value, rows[i].t = sample(self.run, last)
+    end
+    return rows
+end
+
+--- What was true, in steps.
+---@param query string
+---@param options? {since: any, step: any} durations: from so long ago (the start of the run), a point for each step
+---@return {labels: table<string, string>, points: {t: number, value: number}[]}[]
+function Prometheus:query_range(query, options)
+    if type(query) ~= "string" then errors.usage("prometheus:query_range: a query was expected, got %s", errors.show(query)) end
+    options = errors.options("prometheus:query_range", options, "since", "step")
+    local plan = self.run.plan
+    local now = os.time()
+    local since = options.since and duration.to_seconds(options.since, plan, "query_range, since") or now - self.run.started_ms / 1000
+    local step = options.step and duration.to_seconds(options.step, plan, "query_range, step") or math.max(1, since / POINTS)
+    if step <= 0 then errors.usage("prometheus:query_range: step = %s: more than 0 was expected", errors.show(options.step)) end
+    local rows = {}
+    for i, row in ipairs(self:ask("/api/v1/query_range", {
+        query = self:text(query), start = ("%.3f"):format(now - since), ["end"] = now, step = ("%.3f"):format(step),
+    }, query).result) do
+        rows[i] = { labels = row.metric or {}, points = {} }
+        for k, pair in ipairs(row.values or {}) do
+            local value, t = sample(self.run, pair)
+            rows[i].points[k] = { t = t, value = value }
+        end
+    end
+    return rows
+end
+
+---@return string
+function Prometheus:base_url() return self.url end
+
+function Prometheus:text(query) return (query:gsub("%$run%f[^%w_]", self.run.plan.run_id)) end
+
+---@param run table
+---@return table|nil
+function M.prometheus(run)
+    local url = M.url_of(M.VARIABLE)
+    return url and setmetatable({ url = url, run = run }, Prometheus)
+end
+
+-- ---- targets
+
+--- The targets of a run as Prometheus reads them from files (file_sd_configs): nodes of kinds that have a page of metrics.
+---@param run table
+---@return table[] {targets = {"127.0.0.1:20001"}, labels = {…}}
+function M.targets(run)
+    local list = {}
+    for _, node in ipairs(run.nodes) do
+        local page = node.kind.metrics
+        local host = page and run.started[node.name] and run.clients[node.name]:base_url():match "^https?://([^/]+)"
+        if host then
+            list[#list + 1] = { targets = { host }, labels = {
+                run = run.plan.run_id, scenario = run.plan.name, node = node.name, kind = node.kind.name, deployer = run.plan.deployer,
+                __metrics_path__ = page,
+            } }
+        end
+    end
+    return list
+end
+
+--- Tells Prometheus of the nodes that were started, when somebody has made the folder for it (setup-observability.sh does). Again
+--- when there are more. What goes wrong is said once.
+---@param run table
+function M.announce(run)
+    local ok, err = pcall(function()
+        local folder = proc.state_dir() .. "/targets"
+        if not sys.stat(folder) then return end
+        local file = ("%s/%s.json"):format(folder, run.plan.run_id)
+        if not run.announced then
+            run.announced = { file = file, entry = proc.ledger_add { undo = "argv", argv = { "/bin/rm", "-f", "--", file }, within = 5 } }
+        end
+        sys.write_file(file .. ".new", json.encode(M.targets(run), true))
+        os.rename(file .. ".new", file)
+    end)
+    if not ok and not run.not_announced then
+        run.not_announced = true
+        run:say("telemetry", "Prometheus is not told of the nodes: " .. errors.text(err))
+    end
+end
+
+--- Takes that back.
+---@param run table
+function M.withdraw(run)
+    if not run.announced then return end
+    os.remove(run.announced.file)
+    pcall(proc.ledger_done, run.announced.entry)
+    run.announced = nil
+end
+
+return M
