@@ -222,7 +222,7 @@ describe("tfl repl on a terminal", function()
 
     it("opens on the cluster of a run that failed, and takes it down afterwards", function()
         local file = nodes.scenario(
-            [[:topology_with(function(t) t:nodes(2):slot_duration "50ms" end):with_run_duration "2s"
+            [[:topology_with(function(t) t:nodes(2):slot_duration "50ms" end):with_run_duration "4s"
             :with_expectation(tfl.expectation("never", {evaluate = function(_, ctx)
                 ctx:node(0):client():consensus_info()
                 ctx:fail "it is bad"
@@ -230,6 +230,7 @@ describe("tfl repl on a terminal", function()
         local t = terminal.start { file, "--repl-on-failure" }
         t:wait("has failed; its cluster runs until :quit\n.*never  it is bad\n.*node%-1 +running.*\ntfl>%s*$", 40)
         assert.truthy(t:line("sleep '1s'; return node(0):client():consensus_info()"):find "height") -- long after the window
+        assert.falsy(t:screen():find("final   height 1 (", 1, true), t:screen()) -- what was before is no news
         assert.truthy(t:line("node(1):kill()"):find "kill#1")
         assert.equal(1, quit(t))
         t:wait "FAIL  spec"

@@ -35,6 +35,7 @@ end
 function Watch:news(sort, line)
     local quiet = self.level == "all" and 0 or QUIET[sort] or 0
     local now = task.now()
+    if self.old then return end
     if self.level == "off" or self.told[sort] and now - self.told[sort] < quiet then
         self.more[sort] = (self.more[sort] or 0) + 1
         return
@@ -67,11 +68,12 @@ local handlers = {
 --- Follows the feed until it is closed.
 function Watch:follow()
     if not self.run.feed then return end
-    local next_event = self.run.feed:subscribe { from = "genesis" }
+    local from, next_event = self.run.feed:now(), self.run.feed:subscribe { from = "genesis" }
     while true do
         local event = next_event()
         if not event then return end
         local handler = handlers[event.type]
+        self.old = event.t < from -- no news: it was before the session
         if handler then handler(self, event) end
     end
 end
