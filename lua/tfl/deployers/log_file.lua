@@ -4,7 +4,7 @@ local M = {}
 local SEGMENT_BYTES = 32 * 1024 * 1024 -- the newest one to two are kept
 
 ---@param path string
----@return fun(text: string|nil) write nil: closes it
+---@return fun(text: string|nil): any, string|nil write gives nil and why when it cannot; nil: closes it
 function M.writer(path)
     local file, bytes
     local function open()
@@ -14,14 +14,14 @@ function M.writer(path)
     end
     open()
     return function(text)
-        if not text then file:close() return end
+        if not text then return file:close() end
         if bytes >= SEGMENT_BYTES then
             file:close()
             os.rename(path, path .. ".1")
             open()
         end
-        file:write(text)
         bytes = bytes + #text
+        return file:write(text)
     end
 end
 

@@ -9,6 +9,8 @@ local Watch = {}
 local LOG_SECONDS = 2 -- what a container has printed is read within this after its end
 local PING_SECONDS, PING_WITHIN = 5, 20
 
+local OUT_OF_MEMORY = "tfl: the kernel has ended it: its container's memory is used up (mem_limit in docker-compose.yml.in)\n"
+
 --- A task that ends with the deployer at the latest.
 function Watch:spawn(name, fn, ...)
     local one = task.spawn(name, fn, ...)
@@ -27,9 +29,11 @@ end
 local function read_events(self, next_event)
     local ok, err = pcall(function()
         for event in next_event do
-            local own = event.Action == "die" and self.own[event.Actor.Attributes["tfl.node"]]
+            local own = self.own[event.Actor.Attributes["tfl.node"]]
             -- a container that the tool makes may die before its id is known here
-            if own and (not own.id or own.id == event.Actor.ID) then
+            local ours = own and (not own.id or own.id == event.Actor.ID)
+            if ours and event.Action == "oom" then own.oom = true end
+            if ours and event.Action == "die" then
                 own.died = math.tointeger(tonumber(event.Actor.Attributes.exitCode)) or 0
                 if own.running then self:ended(own) end
             end
@@ -68,7 +72,10 @@ function Watch:follow(own, path, since)
     if not ok then return end -- the engine is gone: whoever reads events says so
     local _ <close> = setmetatable({}, { __close = close })
     pcall(function()
-        for text in next_text do write(text) end
+        for text in next_text do
+            local written, why = write(text)
+            if not written then return self.say(("%s: its log is given up: %s"):format(own.name, why)) end
+        end
     end)
 end
 
@@ -78,6 +85,12 @@ function Watch:ended(own)
         if own.follow then own.follow:wait(LOG_SECONDS) end
         if not own.running then return end
         own.running = false
+        if own.oom then
+            local write = log_file.writer(self.specs[own.name].log)
+            write(OUT_OF_MEMORY)
+            write(nil)
+            own.oom = nil
+        end
         self.core:mark(own.name, self:state(own.name) == "stopping" and "stopped" or "exited", own.died)
         own.gone:notify()
     end)
