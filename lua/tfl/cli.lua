@@ -1,5 +1,5 @@
---- The command line: reads it with argparse, does what it says, returns the exit code.
-local argparse = require "argparse"
+--- The command line: does what it says, returns the exit code.
+local arguments = require "tfl.arguments"
 local bundle = require "tfl.bundle"
 local deployers = require "tfl.deployers"
 local duration = require "tfl.duration"
@@ -15,6 +15,7 @@ local plan = require "tfl.plan"
 local proc = require "tfl.core.proc"
 local purge = require "tfl.deployers.compose.purge"
 local report = require "tfl.report"
+local reference = require "tfl.reference"
 local repl = require "tfl.repl"
 local runner = require "tfl.runner"
 local screen = require "tfl.screen"
@@ -25,7 +26,6 @@ local text = require "tfl.text"
 local verdict = require "tfl.verdict"
 
 local M = {}
-local commands = { "run", "check", "matrix", "repl", "test", "report", "clean", "doctor", "help", "version" }
 local USAGE, INFRA = 2, 3
 
 local unwritten = false
@@ -33,114 +33,6 @@ local unwritten = false
 local function say(fd, fmt, ...)
     local ok = sys.write(fd, select("#", ...) > 0 and string.format(fmt, ...) or fmt)
     unwritten = unwritten or fd == 1 and not ok
-end
-
--- ---- arguments
-
-local function whole(name, least)
-    return function(value)
-        local n = math.tointeger(tonumber(value))
-        if not n or n < least then
-            return nil, string.format("%s %s: a whole number from %d was expected", name, value, least)
-        end
-        return n
-    end
-end
-
-local function time(value)
-    local seconds = tonumber(value)
-    local ok, err = pcall(duration.to_seconds, seconds or value, { slot_seconds = 1, f = 1 }, "-t")
-    if not ok then return nil, err.message end
-    return seconds or value
-end
-
-local function key_value(value)
-    local key, rest = value:match "^([%w_]+)=(.*)$"
-    if not key then return nil, string.format("-p %s: KEY=VALUE was expected", value) end
-    return { key, rest }
-end
-
---- `--report FILE.lua` would take the scenario for the report, and write over it.
-local function html_file(value)
-    if value:match "%.html?$" then return value end
-    return nil, string.format("--report %s: a file that ends in .html was expected; put the scenario before --report", value)
-end
-
-local function shared(command, how_many)
-    command:argument("files", "scenario file"):args(how_many or "+")
-    command:option("-d --deployer", "where the nodes run: local (this host; also called host), compose (Docker), k8s (Kubernetes), or "
-        .. "a tfl.deployer of the file"):default "local"
-    command:option("-n --nodes", "number of nodes"):convert(whole("-n", 0))
-    command:option("-t --time", "duration of the window: 30s, 500ms, 2m"):convert(time)
-    command:option("-p --param", "parameter of the scenario, KEY=VALUE"):count "*":convert(key_value)
-    command:option("--seed", "seed of every random choice"):convert(whole("--seed", 0))
-    command:option("--replay", "make the faults of an earlier run: its folder")
-end
-
-local function parser()
-    local p = argparse("tfl", "tfl: scenarios for multi-node blockchain networks. `tfl FILE.lua` is `tfl run FILE.lua`.")
-    p:add_help(false):help_max_width(96):command_target "command"
-    p:epilog("tfl help run, check, matrix: their options. tfl help env, exit, scenario, transactions, faults, hand, repl, "
-        .. "extending, deployer: a screen each.")
-    local by_name = {}
-    local function command(name, about)
-        by_name[name] = p:command(name, about):add_help(false)
-        return by_name[name]
-    end
-    local run = command("run", "run scenarios, one after the other")
-    shared(run)
-    run:option("--out", "folder for the evidence of one run; an earlier run in it is replaced")
-    run:option("--attach", "with -d compose: drive and control a stack that runs, and leave it up"):argname "PROJECT"
-    run:flag("--keep", "keep the node data of runs that pass, too")
-    run:flag("--json", "end stdout with the summary as one line of JSON")
-    run:option("--junit", "write JUnit XML to this file")
-    run:flag("-q --quiet", "only the summary")
-    run:option("--inconclusive", "count inconclusive as this"):choices { "fail", "pass" }
-    run:option("--report", "write an HTML report to this .html file (report.html in the run's folder)"):args "?":convert(html_file)
-    run:flag("--repl-on-failure", "open tfl repl on the cluster of a run that fails, before it is taken down")
-    shared(command("check", "print the plan and what it would take to pass; start nothing"))
-    matrix.options(command("matrix", "run scenarios with many values and seeds, several at once"), {
-        whole = whole, key_value = key_value, html_file = html_file,
-    })
-    shared(command("repl", "start a cluster, of a scenario or plain, and drive it by hand (tfl help repl)"), "?")
-    local test = command("test", "run busted specs of your own, which may use tfl.cluster")
-    test:argument("files", "spec file or folder"):args "+"
-    test:option("-d --deployer", "where the nodes run: local, compose, k8s, or a tfl.deployer of the specs"):default "local"
-    test:option("--filter", "only tests whose name holds this Lua pattern")
-    test:option("--seed", "seed of every cluster that names none"):convert(whole("--seed", 0))
-    local made = command("report", "write one HTML file that shows what happened in a run, or in the runs of a matrix")
-    made:argument("folder", "folder of a run, or of a matrix")
-    made:option("--out", "the file (report.html in that folder)")
-    local clean = command("clean", "undo what dead runs left behind")
-    clean:option("--containers", "only what the run of this id has in Docker, whether it is dead or not")
-    clean:option("--docker", "with --containers: where the engine is"):argname "HOST"
-    command("doctor", "tell what of this machine can be used")
-    command("version", "print the version")
-    command("help", "print help on a command or topic"):argument("topic", "command or topic"):args "?"
-    return p, by_name
-end
-
---- `tfl FILE …` means `tfl run FILE …`: any first word that is no command and no option.
-local function parse(argv)
-    local args = table.move(argv, 1, #argv, 1, {})
-    if #args == 0 then args = { "help" } end
-    if args[1] == "--version" then args = { "version" } end
-    for _, word in ipairs(args) do
-        if word == "--help" or word == "-h" then args = { "help", args[1] ~= word and args[1] or nil } end
-    end
-    local known = false
-    for _, name in ipairs(commands) do known = known or args[1] == name end
-    if not known then
-        local first = args[1]
-        if not first:find "[%./]" and first:sub(1, 1) ~= "-" and not sys.stat(first) then
-            errors.usage("%s: neither a command nor a file%s", first, suggest.hint(first, commands))
-        end
-        table.insert(args, 1, "run")
-    end
-    local p = parser()
-    local ok, result = p:pparse(args)
-    if not ok then errors.usage("%s (tfl help tells more)", (result:gsub("^Error: ", ""))) end
-    return result
 end
 
 -- ---- the environment
@@ -215,9 +107,9 @@ local function options_of(args)
         deployer = args.deployer, params = params, out = args.out, replay = args.replay,
         seed = stack and stack.seed or args.seed or replayed_seed(args.replay),
         -- -p nodes= and -p duration= are the same flags by their other name
-        nodes = stack and stack.started or args.nodes or flag("nodes", whole("-p nodes", 0))
+        nodes = stack and stack.started or args.nodes or flag("nodes", arguments.whole("-p nodes", 0))
             or environment_number("LOGOS_BLOCKCHAIN_DEMO_NODES", true),
-        duration = args.time or flag("duration", time) or environment_number "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS",
+        duration = args.time or flag("duration", arguments.time) or environment_number "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS",
     }
 end
 
@@ -336,29 +228,46 @@ local function clean(args)
     return undone.failed + failed > 0 and INFRA or 0
 end
 
+--- The reference of the scripting surface, from the sources that lie beside the program.
+local function help_api(what)
+    local prefix = sys.exe():match "^(.*)/[^/]*/[^/]*$" or ""
+    local shown, names = reference.show(function(path) return assert(sys.read_file(prefix .. "/share/tfl/lua/tfl/" .. path)) end, what)
+    if not shown then
+        errors.usage("tfl help api %s: there is no object or function of that name%s", what, suggest.hint(what, names))
+    end
+    say(1, "%s", shown)
+    return 0
+end
+
 local function help(args)
-    if not args.topic then
-        say(1, (parser()):get_help() .. "\n")
+    local topic, more = args.topic[1], args.topic[2]
+    if args.topic[3] or more and topic ~= "api" then
+        errors.usage("tfl help %s: one topic at a time", table.concat(args.topic, " "))
+    end
+    local command_line, by_name = arguments.parser()
+    if not topic then
+        say(1, "%s\n", command_line:get_help())
         return 0
+    elseif topic == "api" then
+        return help_api(more)
     end
     local topics = require "tfl.help"
-    local _, by_name = parser()
-    if by_name[args.topic] then
-        say(1, by_name[args.topic]:get_help() .. "\n" .. (topics[args.topic] and "\n" .. topics[args.topic] or ""))
+    if by_name[topic] then
+        say(1, "%s\n%s", by_name[topic]:get_help(), topics[topic] and "\n" .. topics[topic] or "")
         return 0
     end
-    if not topics[args.topic] then
-        local names = table.move(commands, 1, #commands, 1, {})
+    if not topics[topic] then
+        local names = table.move(arguments.commands, 1, #arguments.commands, 1, { "api" })
         for name in pairs(topics) do names[#names + 1] = name end
-        errors.usage("tfl help %s: there is no such topic%s", args.topic, suggest.hint(args.topic, names))
+        errors.usage("tfl help %s: there is no such topic%s", topic, suggest.hint(topic, names))
     end
-    say(1, topics[args.topic])
+    say(1, "%s", topics[topic])
     return 0
 end
 
 local actions = {
     run = run, check = check, test = test_command.run, report = make_report, clean = clean, doctor = doctor, help = help,
-    matrix = function(args, argv) return matrix.run(args, argv, { plans_of = plans_of, parse = parse }) end,
+    matrix = function(args, argv) return matrix.run(args, argv, { plans_of = plans_of, parse = arguments.parse }) end,
     repl = function(args) return repl.run(args, options_of(args)) end,
     version = function()
         say(1, "tfl " .. sys.version .. "\n")
@@ -383,7 +292,7 @@ end
 function M.main(argv)
     local args
     local ok, result = pcall(function()
-        args = parse(argv)
+        args = arguments.parse(argv)
         if needs_environment[args.command] then warn_of_environment() end
         return actions[args.command](args, argv)
     end)

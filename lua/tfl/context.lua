@@ -89,7 +89,9 @@ local function proxy(ctx, kind, target, extra)
     })
 end
 
---- node(i) counts from 0, as the names do; node(name) takes "node-0".
+--- A node by its index, from 0 as the names do, or by its name.
+---@param which integer|string
+---@return tfl.Node
 function Context:node(which)
     local nodes = self:nodes()
     if math.type(which) == "integer" and nodes[which + 1] then return nodes[which + 1] end
@@ -114,6 +116,7 @@ function Context:nodes()
 end
 
 --- The client of a node by name; counts as a look when it answers.
+---@package
 function Context:client_of(name)
     if not self.proxies[name] then
         self.proxies[name] = proxy(self, "client", self.run.clients[name], {
@@ -124,6 +127,7 @@ function Context:client_of(name)
 end
 
 --- The run's own entry of a node.
+---@package
 function Context:entry(name) return self.run:entry(name) end
 
 --- The verbs by name of node, as the original has them: ctx:node_control():restart("node-1", {wipe = true}).
@@ -133,7 +137,8 @@ function Context:node_control()
     })
 end
 
----@return table[] clients of all nodes that are up, in order
+--- Clients of all nodes that are up, in order.
+---@return tfl.Client[]
 function Context:node_clients()
     local clients = {}
     for i, name in ipairs(self.run:live_nodes()) do clients[i] = self:client_of(name) end
@@ -141,6 +146,7 @@ function Context:node_clients()
 end
 
 --- The client of a node drawn by the run's seed from those that are up.
+---@return tfl.Client
 function Context:random_node_client()
     local names = self.run:live_nodes()
     if #names == 0 then errors.usage "ctx:random_node_client: no node is up" end
@@ -148,6 +154,7 @@ function Context:random_node_client()
 end
 
 --- A client of the cluster as a whole: each call asks the next live node, and another one when it does not answer.
+---@return tfl.Client
 function Context:cluster_client()
     local turn = 0
     return setmetatable({}, {
@@ -171,6 +178,7 @@ function Context:cluster_client()
 end
 
 --- The block feed: subscribe, canonical, tip, lib, block, stats. Its events count as looks when they arrive.
+---@return tfl.Feed
 function Context:block_feed()
     if not self.block_feed_proxy then
         local feed, ctx = self.run.feed, self
@@ -205,7 +213,7 @@ function Context:block_feed()
     return self.block_feed_proxy
 end
 
---- The accounts of scenario:wallets(n), in order: see tfl.wallets.
+--- The accounts of scenario:wallets(n), in order.
 ---@return tfl.Wallet[]
 function Context:wallet_accounts() return wallets.of(self) end
 
@@ -238,15 +246,19 @@ function Context:transactions()
     return account
 end
 
----@return number seconds the window lasts
+--- How long the window lasts.
+---@return number seconds
 function Context:run_duration() return self.run.plan.window_slots * self.run.plan.slot_seconds end
 
----@return number seconds until the window ends, 0 after it
+--- Until the window ends; 0 after it.
+---@return number seconds
 function Context:remaining() return self.run:remaining() end
 
----@return number blocks a healthy chain grows by in the window, on average
+--- How much a healthy chain grows in the window, on average.
+---@return number blocks
 function Context:expected_blocks() return self.run.plan.expected_blocks end
 
+--- Figures of the plan.
 ---@return table metrics {expected_blocks, run_duration, slot_duration, active_slot_coeff, slots}
 function Context:run_metrics() return self.run:metrics() end
 
@@ -258,7 +270,8 @@ function Context:random(n)
     return self.run:draw(self.owner.name, n)
 end
 
----@return table[] {name, index, peer_id, http, stake, dir, argv} of every node: dir is its working folder, argv how it is run
+--- Every node as it is run: dir is its working folder, argv its program, command what tfl.exec takes to run that beside it.
+---@return table[] nodes {name, index, peer_id, http, stake, dir, argv, command}
 function Context:descriptors() return self.run:descriptors() end
 
 --- The end of a node's log, as text.
@@ -292,11 +305,14 @@ function Context:log(fmt, ...)
     self.run:say(self.owner.name, text_of("ctx:log", fmt, ...))
 end
 
+--- Waits; ends with the hook.
+---@param d tfl.Duration
 function Context:sleep(d) wait.sleep(duration.to_seconds(d, self.run.plan, "ctx:sleep")) end
 
 --- Calls fn until it returns something true, and returns that. Errors of operations count as "not yet".
 ---@param fn function
----@param options {within: any, every: any} defaults: 30 s, 100 ms
+---@param options? {within: any, every: any} defaults: 30 s, 100 ms
+---@return any what fn returned
 function Context:eventually(fn, options)
     options = errors.options("ctx:eventually", options, "within", "every")
     local plan = self.run.plan
@@ -317,6 +333,8 @@ function Context:eventually(fn, options)
 end
 
 --- Waits until the tip of every node that is up is at height h or above.
+---@param h integer
+---@param options? {within: any, every: any} within: 60 s
 function Context:wait_for_height(h, options)
     if math.type(h) ~= "integer" then errors.usage("ctx:wait_for_height(%s): a height was expected", errors.show(h)) end
     options = errors.options("ctx:wait_for_height", options, "within", "every")
@@ -337,6 +355,7 @@ function Context:spawn(fn, ...)
 end
 
 --- Ends the hook with a verdict; goes through pcall.
+---@package
 function Context:conclude(judgement)
     if not self.owner.judgement then self.owner.judgement = judgement end
     if judgement.verdict ~= "pass" then self.run:concluded(self.owner) end
@@ -356,12 +375,19 @@ local function ending(verdict, code)
 end
 
 --- The expectation (or the run, from a workload) fails, with this message; does not return.
+---@param fmt string of string.format
+---@param ... any what it formats
 Context.fail = ending("fail", "failed")
 
 --- Nothing can be said: the sample was too small, the fault did not bite; does not return.
+---@param fmt string of string.format
+---@param ... any what it formats
 Context.inconclusive = ending("inconclusive", "inconclusive")
 
---- A number for the report: name, value, unit.
+--- A number for the report.
+---@param name string
+---@param value number
+---@param unit? string
 function Context:figure(name, value, unit)
     if type(name) ~= "string" or not math.type(value) or value ~= value or math.abs(value) == math.huge then
         errors.usage("ctx:figure(%s, %s): a name and a finite number were expected", errors.show(name), errors.show(value))

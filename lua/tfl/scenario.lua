@@ -109,6 +109,7 @@ function M.new(name, context)
 end
 
 --- Shapes the cluster: fn gets the topology builder.
+---@param fn fun(t: tfl.TopologyBuilder)
 function Scenario:topology_with(fn)
     if type(fn) ~= "function" then usage("scenario:topology_with: a function of the topology was expected") end
     fn(self.topology)
@@ -120,12 +121,18 @@ local function is(value, name)
     return type(value) == "table" and type(mt) == "table" and mt.__name == name
 end
 
+--- Something that is done to the cluster during the window.
+---@param workload tfl.Workload
+---@return tfl.Scenario
 function Scenario:with_workload(workload)
     if not is(workload, "workload") then usage("scenario:with_workload: what tfl.workload makes was expected") end
     self.workloads[#self.workloads + 1] = workload
     return self
 end
 
+--- Something that must hold, of your own.
+---@param expectation tfl.Expectation
+---@return tfl.Scenario
 function Scenario:with_expectation(expectation)
     if not is(expectation, "expectation") then
         usage("scenario:with_expectation: what tfl.expectation makes was expected")
@@ -147,13 +154,14 @@ function Scenario:enable_node_control(options)
 end
 
 --- How long the window of the run is: "30s", tfl.slots(100), tfl.blocks(50).
+---@param d tfl.Duration
 function Scenario:with_run_duration(d)
     duration.to_seconds(d, { slot_seconds = 1, f = 1 }, "with_run_duration") -- is it one at all?
     self.duration = d
     return self
 end
 
---- The chain keeps growing on every node: see JUDGING, Liveness.
+--- The chain keeps growing on every node: enough blocks for the length of the window, no gap that is too long, no node that lags.
 ---@param options? {confidence: number, lag: integer, min_blocks: integer, stall_slots: integer}
 function Scenario:expect_consensus_liveness(options)
     return self:with_expectation(require("tfl.expectations.consensus_liveness").new(options))
@@ -167,7 +175,7 @@ function Scenario:wallets(n, options)
     return self
 end
 
---- The load: fn gets its builder, see tfl.workloads.load_builder. It brings the expectation tx_inclusion.
+--- The load: fn gets its builder. It brings the expectation tx_inclusion.
 ---@param fn fun(x: tfl.LoadBuilder)
 function Scenario:transactions_with(fn)
     if self.load then
@@ -177,7 +185,7 @@ function Scenario:transactions_with(fn)
     return self:with_workload(self.load)
 end
 
---- Faults by a schedule drawn from the seed: fn gets its builder, see tfl.chaos.builder. It brings the expectation chaos.
+--- Faults by a schedule drawn from the seed: fn gets its builder. It brings the expectation chaos.
 ---@param fn fun(c: tfl.ChaosBuilder)
 function Scenario:chaos_with(fn)
     if self.chaos then usage("scenario %s has chaos already; several faults go into one chaos_with", self.name) end
@@ -213,7 +221,7 @@ function Scenario:expect_no_double_spend()
     return self:with_expectation(require("tfl.expectations.tx_ledger").new("no_double_spend"))
 end
 
---- After each fault the nodes that are up have a new block in common within a bound: see tfl.expectations.recovery.
+--- After each fault the nodes that are up have a new block in common within a bound.
 ---@param options {within: any}
 function Scenario:expect_recovery(options)
     return self:with_expectation(require("tfl.expectations.recovery").new(options))
@@ -231,7 +239,8 @@ function Scenario:expect_fork_resolution(options)
     return self:with_expectation(require("tfl.expectations.fork_resolution").new(options))
 end
 
---- What a query of Prometheus gives at the end, all its series: see tfl.expectations.metric.
+--- What a query of Prometheus gives at the end, all its series, compared with a value by op ("<", "<=", ">", ">=", "==", "~="). `$run`
+--- in the query is the run.
 ---@param options {query: string, op: string, value: number, name: string|nil, within: any}
 function Scenario:expect_metric(options)
     local function taken(name)

@@ -41,6 +41,7 @@ local function since_start(run, unix) return unix - run.started_ms / 1000 end
 local function bad_reply(what) error(errors.new("bad_reply", "Prometheus: its answer is not one of its API's (%s)", what), 0) end
 
 --- Asks; gives `data` of the answer. What is wrong with the query is the script's mistake.
+---@package
 function Prometheus:ask(path, arguments, query)
     local words = {}
     for name, value in pairs(arguments) do words[#words + 1] = name .. "=" .. encode(value) end
@@ -106,9 +107,12 @@ function Prometheus:query_range(query, options)
     return rows
 end
 
----@return string
+--- Where it is.
+---@return string url
 function Prometheus:base_url() return self.url end
 
+--- The query as it is sent.
+---@package
 function Prometheus:text(query) return (query:gsub("%$run%f[^%w_]", self.run.plan.run_id)) end
 
 ---@param run table

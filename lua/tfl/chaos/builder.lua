@@ -68,12 +68,21 @@ local function time(name, field)
     end
 end
 
---- The pause before each fault of the clause is drawn evenly from these two (5 s, 10 s).
+--- The pause before each fault of the clause is drawn evenly from min_delay to max_delay (5 s, 10 s).
+---@param d tfl.Duration
+---@return tfl.ChaosBuilder
 Builder.min_delay = time("min_delay", "min_delay")
+--- See min_delay.
+---@param d tfl.Duration
+---@return tfl.ChaosBuilder
 Builder.max_delay = time("max_delay", "max_delay")
 --- How long a node is left alone after a fault of it, by this clause (15 s).
+---@param d tfl.Duration
+---@return tfl.ChaosBuilder
 Builder.target_cooldown = time("target_cooldown", "cooldown")
 --- How long the fault lasts.
+---@param d tfl.Duration
+---@return tfl.ChaosBuilder
 Builder.duration = time("duration", "lasts")
 
 --- Nodes that are never touched, by index or name. Those of a drawn partition are never in its smaller group.

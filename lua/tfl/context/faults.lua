@@ -31,6 +31,7 @@ end
 local Handle = {}
 
 --- Ends a fault of links; gives {bytes, delayed, withheld, connections, refused}: what happened to the bytes it was about.
+---@return table counts
 function Handle:heal()
     local record = self.record
     if not record.links then
@@ -39,7 +40,8 @@ function Handle:heal()
     end
     return self.faults:heal(record, self.by)
 end
---- The same so far.
+--- What it did so far, as :heal gives it.
+---@return table counts
 function Handle:counts() return self.faults:counts(self.record) end
 --- Has it done something measurable: withheld a byte (a cut), delayed one (a shape), changed or ended a process?
 function Handle:bit()
@@ -56,6 +58,8 @@ local function handle(ctx, record)
     return setmetatable({ faults = ctx.run.faults, record = record, by = ctx.owner.name }, handle_meta)
 end
 
+--- A fault of the record as scripts have it.
+---@package
 Faults.fault_of = handle
 
 --- ctx:partition({0, 1}, {2, 3}): cuts groups off from each other, both ways. Nodes that are named in none are a group of their own,
@@ -103,7 +107,8 @@ end
 --- Ends every link fault of scripts and chaos.
 function Faults:heal() self.run.faults:heal_all(self.owner.name) end
 
---- What was done to the cluster so far, in order, by scripts, chaos and the plan: see tfl.Fault.
+--- What was done to the cluster so far, in order, by scripts, chaos and the plan: {name, verb, targets, t0, t1,
+--- ready_t, bit, …}, with the functions of fault.
 ---@return tfl.FaultHandle[]
 function Faults:faults()
     local list = {}
@@ -161,6 +166,7 @@ local function peers_of(ctx, what, given, entry)
 end
 
 --- What a node is started with is looked at before anything happens to it.
+---@package
 ---@param options {config: any, args: any}
 function Faults.check_settings(what, options)
     local config, args = options.config, options.args
@@ -192,6 +198,8 @@ function Faults:start_node(name, options)
     return self:node(entry.name)
 end
 
+--- Indices of the nodes that a node is to dial.
+---@package
 Faults.peers_of = peers_of
 
 --- Waits until every node that is up is ready and has as many peers as there are nodes up that dial it or that it dials.
@@ -205,6 +213,7 @@ function Faults:wait_network_ready(options)
     self.owner.looked = true
 end
 
+---@package
 --- client:dial_peer(node | address): the node `from` dials another one, through the relay of their link if there is one.
 ---@return string peer id
 function Faults:dial_peer(from, client, to)

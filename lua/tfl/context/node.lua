@@ -13,7 +13,8 @@ local M = {}
 ---@field name string "node-0"
 ---@field index integer
 
----@return table client
+--- Questions to it; counts as a look when it answers.
+---@return tfl.Client
 function Node:client() return self.ctx:client_of(self.name) end
 
 --- "not started", "running", "paused", "stopping", "stopped" or "exited".
@@ -21,6 +22,7 @@ function Node:client() return self.ctx:client_of(self.name) end
 function Node:state() return self.ctx.run.deployer:state(self.name) end
 
 --- Waits until the node is ready (HTTP 200, peers as many as its degree, less those that are down); raises not_ready after `within`.
+---@param options? {within: any}
 function Node:wait_ready(options)
     local run = self.ctx.run
     options = errors.options("node:wait_ready", options, "within")
@@ -54,17 +56,26 @@ local function verb(name, ...)
     end
 end
 
---- Starts a node that is not running; done when its program runs. Raises wrong_state, spawn.
+--- Starts a node that is not running; done when its program runs. Raises wrong_state, spawn. args, config, peers and kind hold from now on.
+---@param options? {args: string[], config: table|function, peers: table|"default"|"none", kind: table|string}
+---@return tfl.FaultHandle
 Node.start = verb("start", "args", "config", "peers", "kind")
---- Ends it: its stop signal, SIGKILL after `timeout` (10 s). how = "graceful" | "kill" | a signal's name. Done when it is gone.
+--- Ends it: its stop signal, SIGKILL after `timeout` (10 s). Done when it is gone.
+---@param options? {how: string, timeout: any} how: "graceful", "kill" or a signal's name
+---@return tfl.FaultHandle
 Node.stop = verb("stop", "how", "timeout")
 --- SIGKILL.
+---@return tfl.FaultHandle
 Node.kill = verb("kill")
 --- Stops it if it runs, and starts it with the data it had; wipe = true: without. args, config, peers and kind hold from now on.
+---@param options? {wipe: boolean, args: string[], config: table|function, peers: table, kind: table|string, how: string, timeout: any}
+---@return tfl.FaultHandle
 Node.restart = verb("restart", "wipe", "args", "config", "peers", "kind", "how", "timeout")
 --- SIGSTOP: it lives and does nothing.
+---@return tfl.FaultHandle
 Node.pause = verb("pause")
---- SIGCONT.
+--- SIGCONT: it goes on.
+---@return tfl.FaultHandle
 Node.resume = verb("resume")
 
 --- Copies its data, when it is stopped or paused, to the run's folder: {name, path, node}, for start_node{snapshot =}.
