@@ -296,6 +296,17 @@ static int l_state_dir(lua_State *L)
     return failed ? tfl_raise(L, &err) : 1;
 }
 
+/* proc.signal_number(name) → the number of a signal ("INT"), or nil: there is none of that name. */
+static int l_signal_number(lua_State *L)
+{
+    int number = tfl_signal_number(luaL_checkstring(L, 1));
+    if (number)
+        lua_pushinteger(L, number);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
 static int l_gc(lua_State *L)
 {
     (void)L;
@@ -307,7 +318,8 @@ int tfl_open_proc(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"exec", l_exec}, {"guardian_start", l_guardian_start},
         {"guardian_bye", l_guardian_bye}, {"guardian_pid", l_guardian_pid}, {"ledger_add", l_ledger_add},
-        {"ledger_done", l_ledger_done}, {"clean", l_clean}, {"state_dir", l_state_dir}, {NULL, NULL}};
+        {"ledger_done", l_ledger_done}, {"clean", l_clean}, {"state_dir", l_state_dir},
+        {"signal_number", l_signal_number}, {NULL, NULL}};
     static const luaL_Reg none[] = {{NULL, NULL}};
     tfl_class(L, "tfl.proc", none, l_gc);
     luaL_newlib(L, functions);

@@ -108,7 +108,8 @@ static void drop_op(struct tfl_task *task)
     }
 }
 
-static void resume(struct tfl_ready_item *item, void *arg)
+/* false when the task did not give the loop back in time. */
+static bool resume(struct tfl_ready_item *item, void *arg)
 {
     struct tfl_task *task = TFL_CONTAINER(item, struct tfl_task, item);
     struct tfl_engine *engine = task->engine;
@@ -124,7 +125,7 @@ static void resume(struct tfl_ready_item *item, void *arg)
         engine->current = NULL;
         if (task->box) {
             task->state = TASK_WAITING;
-            return;
+            return true;
         }
         lua_settop(co, 0);
         lua_pushliteral(co,
@@ -142,7 +143,7 @@ static void resume(struct tfl_ready_item *item, void *arg)
         task->values_ref = luaL_ref(co, LUA_REGISTRYINDEX);
         engine->current = NULL;
         finish(task, RESULT_OK);
-        return;
+        return true;
     }
     if (status != LUA_YIELD && status != LUA_OK && !task->cancelled) {
         luaL_traceback(co, co, NULL, 0);
@@ -152,7 +153,9 @@ static void resume(struct tfl_ready_item *item, void *arg)
     drop_op(task);
     lua_resetthread(co);
     engine->current = NULL;
+    bool hogged = task->hogged;
     finish(task, task->cancelled ? RESULT_CANCELLED : RESULT_ERROR);
+    return !hogged;
 }
 
 void tfl_task_drain(lua_State *L)

@@ -139,7 +139,7 @@ function writes:start(ctx)
   ctx:log("%s was cut off: %d bytes withheld, %d dials refused", new.name, counts.withheld, counts.refused)
   if counts.withheld == 0 then ctx:inconclusive("the cut withheld nothing") end
   if #self.acked == before then ctx:fail("no write was acknowledged while %s was cut off; two of three are enough", new.name) end
-  ctx:sleep "1s"
+  ctx:sleep "3s"                                  -- writes after the cut, which all must come to have
   self.over = true
   local same = tfl.try(ctx.eventually, ctx, function()
     local revisions = {}
@@ -151,6 +151,7 @@ end
 
 local linear = tfl.expectation("linear")
 function linear:evaluate(ctx)
+  if not writes.over then ctx:inconclusive("the work was cut short") end
   ctx:figure("acknowledged", #writes.acked)
   ctx:figure("unanswered", writes.unanswered)
   for i, one in ipairs(writes.acked) do           -- whoever was acknowledged before another was sent has the lower revision

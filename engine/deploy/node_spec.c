@@ -83,7 +83,9 @@ int tfl_node_spec_check(const struct tfl_node_spec *spec, struct tfl_error *err)
 int tfl_node_spec_write(const struct tfl_node_spec *spec, struct tfl_error *err)
 {
     TFL_FREE char *log = tfl_strdup(spec->log);
-    if (tfl_mkdir_p(spec->cwd, 0755, err) || tfl_mkdir_p(dirname(log), 0755, err))
+    TFL_FREE char *data = tfl_sprintf("%s/data", spec->cwd);
+    if (tfl_mkdir_p(spec->cwd, 0755, err) || tfl_mkdir_p(data, 0700, err) ||
+        tfl_mkdir_p(dirname(log), 0755, err))
         return tfl_wrap(err, "%s", spec->name);
     for (size_t i = 0; i < spec->n_files; i++) {
         const struct tfl_node_file *file = &spec->files[i];

@@ -36,7 +36,7 @@ struct tfl_node_spec {
 void tfl_node_spec_done(struct tfl_node_spec *spec);
 /* TFL_E_BAD_CONFIG, naming node and member, when something is missing or out of bounds. */
 int tfl_node_spec_check(const struct tfl_node_spec *spec, struct tfl_error *err);
-/* Makes the node's folder and writes its files. */
+/* Makes the node's folder, `data` in it (the owner's alone), and writes its files. */
 int tfl_node_spec_write(const struct tfl_node_spec *spec, struct tfl_error *err);
 
 #endif

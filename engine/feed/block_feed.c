@@ -168,6 +168,7 @@ int tfl_feed_enter(struct tfl_feed *feed, const char *name, struct tfl_error *er
     if (node < 0)
         return -1;
     tfl_graph_session(feed->graph, node, tfl_feed_now(feed));
+    tfl_graph_in_order(feed->graph, node);
     return 0;
 }
 

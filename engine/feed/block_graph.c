@@ -114,15 +114,34 @@ static void check_future(struct tfl_graph *g, int node, struct tfl_gblock *b, st
             (unsigned long long)b->slot, (unsigned long long)slot);
 }
 
+/* As far as both are known: hashes that a node did not tell are zeros, and those beyond a bound are not kept. */
+static bool same_txs(const struct tfl_gblock *b, const struct tfl_block_head *head)
+{
+    if (b->n_txs != head->n_txs)
+        return false;
+    for (uint32_t i = 0; b->txs && head->txs && i < b->n_txs; i++)
+        if (!tfl_hash_is_zero(&b->txs[i]) && !tfl_hash_is_zero(&head->txs[i]) &&
+            !tfl_hash_eq(&b->txs[i], &head->txs[i]))
+            return false;
+    return true;
+}
+
 /* One id, two contents: an id is a hash of parent and slot among others. */
 static void check_same(struct tfl_graph *g, int node, struct tfl_gblock *b, const struct tfl_block_head *head,
     struct tfl_when now)
 {
     if (b == g->root || b->contradicted || !b->parent)
         return;
-    if (b->slot == head->slot && tfl_hash_eq(&b->parent->id, &head->parent))
+    bool placed = b->slot == head->slot && tfl_hash_eq(&b->parent->id, &head->parent);
+    if (placed && same_txs(b, head))
         return;
     b->contradicted = true;
+    if (placed) {
+        graph_conflict(g, TFL_BROKEN_LINK, node, b, b->parent, now,
+            "told with other transactions than before (%u, before %u)", (unsigned)head->n_txs,
+            (unsigned)b->n_txs);
+        return;
+    }
     graph_conflict(g, TFL_BROKEN_LINK, node, b, b->parent, now,
         "told with slot %llu and another parent or slot than before (slot %llu)",
         (unsigned long long)head->slot, (unsigned long long)b->slot);

@@ -97,6 +97,7 @@ struct tfl_graph_node {
     char name[64];
     const struct tfl_gblock *tip, *lib; /* linked; NULL until known */
     bool stale;                         /* nobody follows it now */
+    bool in_order;                      /* its views come in the order in which it had them */
     uint64_t n_rows, n_reorgs, max_reorg, n_gaps, n_conflicts;
     int64_t last_heard_ns;                                           /* of a row or view; -1 never */
     struct tfl_gblock *want_tip, *want_lib, *last_pending, *refused; /* private from here on */
@@ -115,6 +116,8 @@ int tfl_graph_add_node(struct tfl_graph *g, const char *name); /* the same index
 int tfl_graph_find_node(const struct tfl_graph *g, const char *name);
 /* The node is followed from now, for the first time or again: it may have lost some of its chain meanwhile. */
 void tfl_graph_session(struct tfl_graph *g, int node, struct tfl_when now);
+/* The node's views come in order, unlike answers to several questions at once: none is older than the last. */
+void tfl_graph_in_order(struct tfl_graph *g, int node);
 /* The next view may be behind the last one, as after a session, without being a finding. */
 void tfl_graph_fresh(struct tfl_graph *g, int node);
 void tfl_graph_stale(struct tfl_graph *g, int node, struct tfl_when now);

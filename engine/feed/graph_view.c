@@ -73,6 +73,11 @@ void tfl_graph_fresh(struct tfl_graph *g, int node)
     g->nodes[node].fresh = true;
 }
 
+void tfl_graph_in_order(struct tfl_graph *g, int node)
+{
+    g->nodes[node].in_order = true;
+}
+
 void tfl_graph_stale(struct tfl_graph *g, int node, struct tfl_when now)
 {
     struct tfl_graph_node *n = &g->nodes[node];
@@ -206,11 +211,12 @@ static void apply(
     bool fresh = n->fresh;
     n->fresh = false;
     /* An answer that is only older than what the node has said (a proxy, a slow stream) undoes nothing. */
-    if (!fresh && old && lib != old && tfl_graph_is_ancestor(lib, old))
+    bool lower = !fresh && old && lib != old && tfl_graph_is_ancestor(lib, old);
+    if (lower && !n->in_order)
         return;
     if (tip != old_tip)
         adopt(g, node, tip, fresh, now);
-    if (lib != old) {
+    if (lib != old && !lower) {
         n->lib = lib;
         finalize(g, node, lib, now);
         uint64_t from = old && tfl_graph_is_ancestor(old, lib) ? old->height : 0;
@@ -223,7 +229,7 @@ static void apply(
                     .block = lib},
                 NULL);
     }
-    if (old && lib != old && undone(old, lib, fresh))
+    if (old && lib != old && !lower && undone(old, lib, fresh))
         graph_conflict(g, TFL_FINAL_UNDONE, node, lib, old, now,
             "LIB moved from height %llu to height %llu of another chain", (unsigned long long)old->height,
             (unsigned long long)lib->height);

@@ -27,7 +27,7 @@ bool tfl_ready_empty(const struct tfl_ready *ready)
     return ready->n == 0;
 }
 
-void tfl_ready_drain(struct tfl_ready *ready, void (*run)(struct tfl_ready_item *, void *), void *arg)
+void tfl_ready_drain(struct tfl_ready *ready, bool (*run)(struct tfl_ready_item *, void *), void *arg)
 {
     struct tfl_ready_item end = {0}; /* what is put meanwhile goes behind it */
     TFL_ASSERT(!ready->draining);
@@ -36,7 +36,8 @@ void tfl_ready_drain(struct tfl_ready *ready, void (*run)(struct tfl_ready_item 
     for (struct tfl_ready_item *item; (item = ready->items) != &end;) {
         TFL_ASSERT(item);
         tfl_ready_drop(ready, item);
-        run(item, arg);
+        if (!run(item, arg))
+            break;
     }
     DL_DELETE(ready->items, &end);
     ready->draining = false;

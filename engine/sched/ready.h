@@ -20,7 +20,8 @@ struct tfl_ready {
 void tfl_ready_put(struct tfl_ready *ready, struct tfl_ready_item *item);
 void tfl_ready_drop(struct tfl_ready *ready, struct tfl_ready_item *item);
 bool tfl_ready_empty(const struct tfl_ready *ready);
-/* Runs all items queued at the call, in order; run may put and drop any item, but not drain. */
-void tfl_ready_drain(struct tfl_ready *ready, void (*run)(struct tfl_ready_item *item, void *arg), void *arg);
+/* Runs all items queued at the call, in order, for as long as run gives true: what took too long lets the loop have its turn
+ * before the next one. run may put and drop any item, but not drain. */
+void tfl_ready_drain(struct tfl_ready *ready, bool (*run)(struct tfl_ready_item *item, void *arg), void *arg);
 
 #endif

@@ -11,13 +11,14 @@ local M = {}
 --- Between two calls of blocks(node) after it came back or failed: at first, at most, in seconds.
 local PAUSE, PAUSE_MAX = 0.05, 1
 local INFO_SECONDS = 10
+local BLOCKS_AT_ONCE = 500 -- that a node is told to have before others have a turn
 
 --- An id as the feed takes it: 64 hex digits stay, any other text becomes its hash.
 ---@param id any
 ---@param what string
 ---@return string
 local function id_of(id, what)
-    if type(id) == "number" then id = tostring(id) end
+    if math.type(id) == "integer" then id = tostring(id) end
     if type(id) ~= "string" or id == "" then errors.usage("%s: an id (a text) was expected, got %s", what, errors.show(id)) end
     if id:match("^" .. ("%x"):rep(64) .. "$") then return id:lower() end
     return (keys.hash("TFL_FOREIGN_ID", id):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
@@ -33,9 +34,14 @@ end
 ---@field ports table<string, integer>
 local Peer = {}
 
+local function api(self, what)
+    if not self.raw then errors.usage("node:%s: its kind has no api_port", what) end
+    return self.raw
+end
+
 --- An HTTP request to its API: {status, body, content_type}, whatever the status. Raises connect, timeout.
-function Peer:get(path, options) return self.raw:get(path, options) end
-function Peer:post(path, body, options) return self.raw:post(path, body, options) end
+function Peer:get(path, options) return api(self, "get"):get(path, options) end
+function Peer:post(path, body, options) return api(self, "post"):post(path, body, options) end
 function Peer:sleep(d) wait.sleep(duration.to_seconds(d, nil, "node:sleep")) end
 
 --- It has this block: {id =, parent = nil for the first of the chain, slot = nil, transactions = {…}, live = true}. Ancestors first.
@@ -43,27 +49,43 @@ function Peer:sleep(d) wait.sleep(duration.to_seconds(d, nil, "node:sleep")) end
 function Peer:block(block)
     if not self.feed then errors.usage "node:block: only blocks(node) of a dialect tells of blocks" end
     block = errors.options("node:block", block, "id", "parent", "slot", "transactions", "live")
+    if block.transactions ~= nil and type(block.transactions) ~= "table" then
+        errors.usage("node:block, transactions: a list of hashes was expected, got %s", errors.show(block.transactions))
+    elseif self.slots and block.parent and math.type(block.slot) ~= "integer" then
+        errors.usage("node:block %s: its slot is %s; the dialect says slots = true, so each block must have one", errors.show(block.id),
+            errors.show(block.slot))
+    end
     local hashes = {}
     for i, hash in ipairs(block.transactions or {}) do hashes[i] = id_of(hash, "node:block, transactions") end
     self.feed:tell(self.name, {
         id = id_of(block.id, "node:block, id"), parent = block.parent and id_of(block.parent, "node:block, parent"),
         slot = block.slot, transactions = hashes, live = block.live,
     })
-    self.first = self.first or block.id
+    self.told, self.lib = self.told + 1, self.lib or block.id
+    if self.told % BLOCKS_AT_ONCE == 0 then wait.sleep(0) end -- others have their turn
 end
 
---- Its tip, and its last final block (default: the first block it told of).
+--- Its tip, and its last final block (default: that of the last view, at first the first block it told of).
 function Peer:view(view)
     if not self.feed then errors.usage "node:view: only blocks(node) of a dialect tells of views" end
     view = errors.options("node:view", view, "tip", "lib")
-    self.feed:view(self.name, id_of(view.tip, "node:view, tip"), id_of(view.lib or self.first, "node:view, lib"))
+    local tip = id_of(view.tip, "node:view, tip")
+    local lib = id_of(view.lib == nil and self.lib or view.lib, "node:view, lib")
+    for what, id in pairs { tip = tip, lib = lib } do
+        if not self.feed:block(id) then
+            errors.usage("node:view, %s: no node:block told of %s", what, errors.show(view[what] == nil and self.lib or view[what]))
+        end
+    end
+    self.feed:view(self.name, tip, lib)
+    self.lib = view.lib == nil and self.lib or view.lib
 end
 
 local peer_meta = { __index = Peer, __name = "node" }
 
 ---@return tfl.KindPeer
 local function peer_of(node, raw, site, feed)
-    return setmetatable({ name = node.name, index = node.index, host = site.host, ports = site.ports, raw = raw, feed = feed }, peer_meta)
+    return setmetatable({ name = node.name, index = node.index, host = site.host, ports = site.ports, raw = raw, feed = feed, told = 0,
+        slots = node.kind.slots, lib = nil }, peer_meta)
 end
 
 -- ---- the client
@@ -97,7 +119,7 @@ function Client:get(...) return raw_of(self, "client:get"):get(...) end
 function Client:post(...) return raw_of(self, "client:post"):post(...) end
 
 local function bad_reply(self, fmt, ...)
-    local err = errors.new("bad_reply", "%s: info of the kind %s: " .. fmt, self.node.name, self.kind.name, ...)
+    local err = errors.new("script_error", "kind %s, dialect.info of %s: " .. fmt, self.kind.name, self.node.name, ...)
     err.node = self.node.name
     error(err, 0)
 end
@@ -115,7 +137,7 @@ function Client:consensus_info(options)
     local ok, info, traceback = asked:result()
     if not ok then
         if type(info) == "table" and info.code and info.code ~= "usage" then error(info, 0) end
-        error(loader.script_error(("kind %s, dialect.info"):format(self.kind.name), info, traceback), 0)
+        error(loader.script_error(("kind %s, dialect.info of %s"):format(self.kind.name, self.node.name), info, traceback), 0)
     end
     if type(info) ~= "table" then bad_reply(self, "a table {tip, lib, height} was expected, got %s", errors.show(info)) end
     if type(info.tip) ~= "string" and type(info.tip) ~= "number" then
@@ -153,18 +175,25 @@ end
 function M.follow(run, node)
     local kind, client = node.kind, run.clients[node.name]
     run.feed:enter(node.name)
+    local what = ("kind %s, dialect.blocks of %s"):format(kind.name, node.name)
     return task.spawn("blocks", function()
-        local peer, pause = peer_of(node, client.raw, client.site, run.feed), PAUSE
+        local peer, pause, one, told = peer_of(node, client.raw, client.site, run.feed), PAUSE, nil, nil
+        local _ <close> = setmetatable({}, { __close = function() if one then one:cancel() end end })
         while true do
-            local began, traceback = task.now(), nil
-            local ok, err = xpcall(kind.lua_dialect.blocks, function(err)
-                traceback = debug.traceback("", 2)
-                return err
-            end, peer)
-            if not ok and (type(err) ~= "table" or not err.code or err.code == "usage") then
-                run:problem("usage", loader.script_error(("kind %s, dialect.blocks"):format(kind.name), err, traceback))
+            local began = task.now()
+            one = task.spawn(what, kind.lua_dialect.blocks, peer)
+            one:wait()
+            local ok, err, traceback = one:result()
+            if ok == nil then return end
+            local coded = type(err) == "table" and err.code and err.code ~= "usage" and err.code ~= "script_hog"
+            if not ok and not coded then
+                run:trouble(loader.script_error(what, err, traceback))
                 run:stop()
                 return
+            elseif not ok and err.message ~= told then -- it is called again; the same trouble is told once
+                told = err.message
+                run.record:event("feed_error", { node = node.name, message = told })
+                run:say(node.name, ("%s: %s"):format(what, told))
             end
             if task.now() - began > PAUSE_MAX then pause = PAUSE end
             wait.sleep(pause)

@@ -145,6 +145,7 @@ Dialect: without one everything works but what needs the chain (liveness, safety
     submit = function(node, intent) … end,                 -- node:client():submit_transaction(intent)
     slots = true,                                          -- its blocks have slots of t:slot_duration: liveness can be judged
   }
+A function of a kind has 20 s. Programs must stay in the foreground: one that makes a daemon of itself has ended, to tfl, and is not found.
 node: name, index, host, ports, :get(path), :post(path, body) → {status, body}, :sleep(d). Ids are texts.
 
 Variants of a kind of tfl's own: tfl.kind("next", {base = "reference", program = "/path/tfl-node", args = {}, config = {}, env = {}});

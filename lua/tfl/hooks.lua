@@ -46,7 +46,8 @@ function Hooks:trouble(err)
     if type(err) ~= "table" then err = errors.new("internal", "%s", tostring(err)) end
     if err.told then return end
     err.told = true
-    local usage = err.code == "usage" or err.code == "bad_config" or err.code == "script_error" or err.code == "hook_timeout"
+    local usage = err.code == "usage" or err.code == "bad_config" or err.code == "script_error" or err.code == "script_hog"
+        or err.code == "hook_timeout"
     self:problem(usage and "usage" or "infra", err)
 end
 

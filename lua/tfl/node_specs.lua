@@ -130,8 +130,11 @@ function M.ports(kind) return kind.ports or { "http", "p2p" } end
 function M.check_change(node, kind)
     local had, wants = table.concat(M.ports(node.kind), ", "), table.concat(M.ports(kind), ", ")
     if had ~= wants then
-        errors.usage("restart{kind = …}: %s has the ports %s as a %s, and the kind %s has %s; they must be the same", node.name, had,
+        errors.usage("restart{kind = …}: %s has the ports {%s} as a %s, and the kind %s has {%s}; they must be the same", node.name, had,
             node.kind.name, kind.name, wants)
+    elseif not node.kind.dialect ~= not kind.dialect then
+        errors.usage("restart{kind = …}: the kind %s of %s %s, and the kind %s %s; both must, or none", node.kind.name, node.name,
+            node.kind.dialect and "has a chain dialect" or "has none", kind.name, kind.dialect and "has one" or "has none")
     end
 end
 

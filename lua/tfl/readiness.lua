@@ -75,7 +75,9 @@ local function look_of(await)
 end
 
 local function fail(deployer, one, code, fmt, ...)
-    local tail, err = deployer:logs(one.node.name, 600), errors.new(code, fmt, ...)
+    local told, tail = pcall(deployer.logs, deployer, one.node.name, 600)
+    local err = errors.new(code, fmt, ...)
+    if not told then tail = "(it cannot be read: " .. errors.text(tail) .. ")" end
     err.message = err.message .. (#tail > 0 and "; its log ends: " .. tail or "; its log is empty")
     err.node = one.node.name
     error(err, 0)
@@ -117,10 +119,15 @@ function M.wait(deployer, list, seconds, told)
             told(one.node.name, task.now() - began)
         end)
     end
-    for _, one in ipairs(tasks) do
+    for i, one in ipairs(tasks) do
         one:wait()
         local ok, err = one:result()
-        if ok == false then error(err, 0) end
+        if ok == false then
+            if type(err) == "table" and err.code == "script_hog" then
+                err = loader.script_error(("kind %s, ready of %s"):format(list[i].node.kind.name, list[i].node.name), err)
+            end
+            error(err, 0)
+        end
     end
 end
 

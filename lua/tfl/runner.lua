@@ -260,6 +260,7 @@ end
 --- Evaluates every expectation of a run that got through its window; of another one only safety, when there is a feed.
 function Run:evaluate()
     self:phase "evaluate"
+    self:judge_faults()
     for _, owner in ipairs(self.expectations) do
         local whole = not self.cut_short or owner.name == "safety" and self.feed
         local fine = true

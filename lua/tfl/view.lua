@@ -2,6 +2,7 @@
 --- `tfl.runner` takes them in.
 local availability = require "tfl.verdict.availability"
 local bounds = require "tfl.verdict.bounds"
+local errors = require "tfl.errors"
 local sys = require "tfl.core.sys"
 local topology = require "tfl.core.topology"
 
@@ -9,6 +10,10 @@ local View = {}
 
 --- How long a node may take to answer a question of the judgement.
 local ANSWER_SECONDS = 1
+--- In so long every link between peers has carried something: nodes ping.
+local BITES_SECONDS = 1
+--- Beyond any slot, and any height.
+local SLOTS_END = 1 << 61
 
 function View:draw(name, n)
     self.draws = (self.draws or 0) + 1
@@ -61,6 +66,7 @@ end
 --- What the feed knows of the window [s0, s1): see block_feed's `judge`.
 --- When every node was taken down on purpose, the chain is what they had in common when they went.
 function View:figures(s0, s1)
+    if not self.plan.slots then s0, s1 = 0, SLOTS_END end -- there is no telling which blocks are of a window
     local names = self:live_nodes()
     if #names == 0 then
         for i, node in ipairs(self.nodes) do names[i] = node.name end
@@ -156,6 +162,17 @@ function View:chances(from, to)
 end
 
 --- The figures of the window for the summary; where those of propagation come from goes into the record.
+--- A cut that a script made and that withheld nothing in a second or more has shown nothing (JUDGING, Verdict).
+function View:judge_faults()
+    for _, fault in ipairs(self.plan.hand and {} or self.faults:list()) do
+        local by_hand = fault.cut and fault.by ~= "chaos" and fault.by ~= "plan"
+        if by_hand and fault.bit == false and fault.t1 - fault.t0 >= BITES_SECONDS then
+            self:problem("inconclusive", errors.new("fault_never_bit", "%s %s withheld nothing in %.1fs: nobody it kept apart had anything "
+                .. "to say to the others", fault.name, fault.text or "", fault.t1 - fault.t0))
+        end
+    end
+end
+
 function View:last_figures()
     local ok, figures = pcall(self.figures, self, self.s0 or 0, self.s1 or 0)
     for _, row in ipairs(self.feed:propagation { from_slot = self.s0 or 0, to_slot = self.s1 or 0 }) do

@@ -74,6 +74,18 @@ end
         assert.equal(0, result.code, result.text)
     end)
 
+    it("may not give a process that was there before the run: it would be ended with it", function()
+        local out = support.sh "setsid sleep 600 >/dev/null 2>&1 </dev/null & echo $!"
+        local pid = tonumber(out:match "%d+")
+        support.sh "sleep 1.2" -- a process of the very moment of the start cannot be told from the run's
+        local result = run(file(("tfl.deployer('mine', {start = function() return {pid = %d} end})"):format(pid), ""))
+        local _, there = support.sh("kill -0 " .. pid)
+        support.sh("kill " .. pid)
+        assert.equal(2, result.code, result.text)
+        assert.matches("start%(node%-%d%): the process %d+ that it gave was there before this run", result.text)
+        assert.equal(0, there, "it was ended all the same")
+    end)
+
     it("fails when a node ends by itself, with the end of its log", function()
         local result = run(file(OUTSIDE .. nodes.WORKLOAD .. [[
 function w:start(ctx)
@@ -198,7 +210,8 @@ function w:start(ctx) tfl.try(function() ctx:node(0):pause() end) ctx:sleep "5s"
             ["return 7"] = "start%(node%-0%): {pid = number}, a table of your own, or nothing was expected, got 7",
             ["return node:spawn{'true', cwd = '/'}"] = 'spawn: there is no option "cwd"', ["node:undo{'true', timout = 3}"] =
                 'undo: there is no option "timout"; did you mean "timeout"?', ["node:undo{}"] = "undo: a command was expected",
-            ["return node:spawn{{}}"] = "spawn: word 1 is a table", ["return {pid = 'x'}"] = 'got "x"', [""] = "it gave no {pid = …} and did not node:spawn, so the deployer needs alive",
+            ["return node:spawn{{}}"] = "spawn: word 1 is a table", ["return {pid = 'x'}"] = 'got "x"',
+            ["return {pid = 1}"] = "got 1", [""] = "it gave no {pid = …} and did not node:spawn, so the deployer needs alive",
         } do
             local result = run(file(("tfl.deployer('mine', {start = function(node) %s end})"):format(give)))
             assert.equal(2, result.code, result.text)

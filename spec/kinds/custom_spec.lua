@@ -69,6 +69,14 @@ describe("a program as a node", function()
         assert.equal(3, #nodes.events(result, "^fault$"))
     end)
 
+    it("that says nothing to others cannot be cut off from them: nothing was shown", function()
+        local result = run([[
+        local k = tfl.kind("program", program{ports = {"http", "p2p"}})
+        function w:start(ctx) local cut = ctx:isolate(0) ctx:sleep "1.2s" cut:heal() end]], 4,
+            ":enable_node_control{links = true}:with_workload(w):with_expectation(e)")
+        assert.equal("fault_never_bit", result.summary.error.code)
+    end)
+
     it("fails the run when it ends unasked", function()
         local result = run([[
         local k = tfl.kind("program", program())
@@ -186,18 +194,73 @@ describe("a chain that Lua reads", function()
     end)
 
     it("read by a function with a mistake ends the run, naming kind and line", function()
+        local info, blocks = "info = dialect.info, ", "blocks = dialect.blocks, "
         for what, message in pairs {
-            ["info = function() return {tip = 1} end, blocks = dialect.blocks"] = "height: a whole number from 0 was expected, got nil",
-            ["info = function() return nothing.here end, blocks = dialect.blocks"] = "kind program, dialect.info: .*spec.lua:%d+",
-            ["info = dialect.info, blocks = function(node) node:sleep '50ms' error 'oh' end"] =
-                "kind program, dialect.blocks: .*spec.lua:%d+: oh",
-            ["info = dialect.info, blocks = function(node) node:block{id = 'b', parent = 'a'} end"] = "ancestors first",
-            ["info = dialect.info, blocks = function(node) node:block{} end"] = "node:block, id: an id %(a text%) was expected, got nil",
+            [blocks .. "info = function() return {tip = 1} end"] = "dialect.info of node%-%d: height: a whole number from 0 was expected",
+            [blocks .. "info = function() return nothing.here end"] = "kind program, dialect.info of node%-%d: .*spec.lua:%d+",
+            [info .. "blocks = function(node) node:sleep '50ms' error 'oh' end"] = "dialect.blocks of node%-%d: .*spec.lua:%d+: oh",
+            [info .. "blocks = function(node) node:block{id = 'b', parent = 'a'} end"] = "ancestors first",
+            [info .. "blocks = function(node) node:block{id = 'b'} node:view{tip = 'c'} end"] =
+                'no node:block told of "c"',
+            [info .. "blocks = function(node) node:block{id = 'b'} node:view{tip = 'c'} end"] = 'tip: no node:block told of "c"',
+            [info .. "slots = true, blocks = function(node) node:block{id = 'b'} node:block{id = 'c', parent = 'b'} end"] =
+                'node:block "c": its slot is nil; the dialect says slots = true',
+            [info .. "blocks = function(node) node:sleep '50ms' while true do end end"] =
+                "kind program, dialect.blocks of node%-%d: the script ran for 5 seconds without waiting",
+            [info .. "blocks = function(node) node:block{} end"] = "node:block, id: an id %(a text%) was expected, got nil",
         } do
             local result = run(CHAIN .. "local k = tfl.kind('program', program{dialect = {" .. what .. "}})\n"
-                .. "function w:start(ctx) ctx:sleep '5s' end", message:find "height" and 3 or 2, ":with_workload(w)")
+                .. "function w:start(ctx) ctx:sleep '5s' end", 2, ":with_workload(w)")
             assert.matches(message, result.summary.error.message)
         end
+    end)
+end)
+
+describe("a chain told by Lua", function()
+    -- Both nodes say the same of their chain: the safety of it is judged.
+    local function told(blocks, code, rest)
+        return run("local k = tfl.kind('program', program{dialect = {info = function() return {tip = 'g', height = 0} end,"
+            .. "blocks = function(node) " .. blocks .. " while true do node:sleep '1s' end end}})\n"
+            .. "function w:start(ctx) ctx:sleep '2s' end", code, rest or ":with_workload(w)")
+    end
+
+    it("may not lose what was final by a lower LIB on another branch", function()
+        local result = told([[
+            node:block{id = "g"} node:block{id = "a1", parent = "g"} node:block{id = "a2", parent = "a1"} node:view{tip = "a2", lib = "a2"}
+            node:block{id = "b1", parent = "g"} node:block{id = "b2", parent = "b1"} node:block{id = "b3", parent = "b2"}
+            node:view{tip = "b3", lib = "g"}]], 1)
+        assert.equal("final_undone", nodes.expectation(result, "safety").code)
+    end)
+
+    it("keeps the LIB when a view says none, and takes very many blocks at once", function()
+        local result = told([[
+            node:block{id = "0"}
+            for i = 1, 20000 do node:block{id = i, parent = i - 1} end
+            node:view{tip = 20000, lib = 19000} node:view{tip = 20000}]], 0)
+        assert.equal(19000, result.summary.blocks.final_height)
+        assert.equal(20000, result.summary.blocks.observed)
+    end)
+
+    it("may not have one block with two contents", function()
+        local result = told([[
+            node:block{id = "g"}
+            node:block{id = "a", parent = "g", transactions = {"x" .. node.index}} node:view{tip = "a", lib = "a"}]], 1)
+        assert.equal("broken_link", nodes.expectation(result, "safety").code)
+    end)
+
+    it("is converged by its blocks, not by what info says", function()
+        local result = told([[
+            node:block{id = "g"}
+            for i = 1, node.index == 0 and 50 or 1 do node:block{id = "b" .. i, parent = i > 1 and "b" .. i - 1 or "g"} end
+            node:view{tip = node.index == 0 and "b50" or "b1"}]], 1, ":with_workload(w):expect_height_convergence()")
+        assert.equal("not_converged", nodes.expectation(result, "height_convergence").code)
+    end)
+
+    it("tells once what goes wrong with reading it", function()
+        local result = told([[node:block{id = "g"} node:view{tip = "g"} error{code = "rejected", message = "HTTP 404"}]], 4)
+        local errors = nodes.events(result, "^feed_error$")
+        assert.equal(2, #errors)
+        assert.equal("HTTP 404", errors[1].message)
     end)
 end)
 
@@ -260,6 +323,8 @@ describe("tfl.kind", function()
             ["'k', {command = {'x'}, dialect = {base = 'reference', info = 'x'}}"] = '"x" is no path',
             ["'k', {command = {'x'}, dialect = {info = print}}"] = "info%(node%) and blocks%(node%) were expected",
             ["'k', {command = {'x'}, ports = {'p2p'}, dialect = 'reference'}"] = "no port to ask at",
+            ["'k', {command = {'x'}, stop_signal = 'FOO'}"] = 'stop_signal = "FOO": there is no such signal',
+            ["'k', {command = {'x'}, ports = {'a', 'a'}}"] = 'ports has "a" twice',
             ["'k', {base = 'refrence'}"] = 'there is no such kind of tfl; did you mean "reference"?',
             ["'k', {base = 'reference', command = {'x'}}"] = 'there is no member "command"',
         } do
@@ -298,7 +363,7 @@ describe("tfl.kind", function()
     it("with a mistake in a function starts nothing that stays", function()
         for what, message in pairs {
             ["command = function(n) if n.index == 1 then error 'no second' end return {'sleep', '60'} end"] =
-                "kind program, command: .*no second",
+                "kind program, command of node%-1: .*no second",
             ["command = function(n) return n.index == 1 and {} or {'sleep', '60'} end"] = "kind program, command: a list of words",
             ["command = {'sleep', '60'}, files = function(n) return {a = n.index == 1 and 7 or 'b'} end"] =
                 "kind program, files, \"a\": text",
@@ -310,6 +375,9 @@ describe("tfl.kind", function()
             assert.matches(message, result.summary.error.message)
             assert.equal(2, result.summary.exit_code)
         end
+        local long = run([[local k = tfl.kind("program", {ports = {}, command = function() while true do end end})
+            ]] .. START, 2)
+        assert.matches("kind program, command of node%-%d: the script ran for 5 seconds without waiting", long.summary.error.message)
         local result = run("local k = tfl.kind('program', {ports = {}, command = {'no-such-program'}})\n" .. START, 3)
         assert.equal("spawn", result.summary.error.code)
         assert.matches("no%-such%-program", result.summary.error.message)

@@ -33,7 +33,7 @@ local UNDO_SECONDS, UNDO_MOST = 60, 600
 function M.new(members, can, options)
     local made = setmetatable(base.new(options), Custom)
     made.members, made.name, made.can, made.run_id, made.problem = members, members.name, can, options.run_id, options.problem
-    made.own, made.hosts, made.calls, made.undos = {}, {}, {}, {}
+    made.own, made.hosts, made.calls, made.undos, made.began = {}, {}, {}, {}, task.now()
     return made
 end
 
@@ -211,6 +211,16 @@ function Custom:there(own)
     return self.core:here(own.name)
 end
 
+--- Was a process there before the run, and is nothing of the run's in its environment? Then it is not the run's to end.
+local function stranger(self, pid)
+    local environment = sys.read_file(("/proc/%d/environ"):format(pid))
+    if not environment or environment:find("TFL_RUN_ID=" .. self.run_id, 1, true) then return false end
+    local stat, up = sys.read_file(("/proc/%d/stat"):format(pid)), sys.read_file "/proc/uptime"
+    local started = stat and stat:match "^.*%) %S+ (.*)$"
+    local ticks = started and started:match(("%S+ "):rep(18) .. "(%S+)") -- field 22 of proc(5)
+    return ticks ~= nil and up ~= nil and tonumber(up:match "^%S+") - tonumber(ticks) / 100 > task.now() - self.began + 1
+end
+
 --- The user's start, once files are written and ports let go. What it leaves to itself is adopted.
 function Custom:launch(node, spec)
     local own = self.own[node.name]
@@ -222,7 +232,7 @@ function Custom:launch(node, spec)
     own.starting = nil
     if not ok then error(handle, 0) end
     local pid = type(handle) == "table" and handle.pid or nil
-    if handle ~= nil and type(handle) ~= "table" or pid ~= nil and math.type(pid) ~= "integer" then
+    if handle ~= nil and type(handle) ~= "table" or pid ~= nil and (math.type(pid) ~= "integer" or pid < 2) then
         self:mistake("start", own, "{pid = number}, a table of your own, or nothing was expected, got %s",
             show(type(handle) == "table" and pid or handle))
     elseif not own.spawned and not pid then
@@ -234,6 +244,9 @@ function Custom:launch(node, spec)
     end
     own.handle = handle
     if own.spawned then return end
+    if pid and stranger(self, pid) then
+        self:mistake("start", own, "the process %d that it gave was there before this run; tfl would end it with the run", pid)
+    end
     ok, handle = pcall(self.core.adopt, self.core, own.name, pid)
     if ok then own.adopted = true return end
     if type(handle) ~= "table" or handle.code ~= "not_found" then error(handle, 0) end

@@ -1,5 +1,5 @@
---- At the end all nodes that are up are at most `lag` blocks apart, on one chain. Asked of the nodes themselves; blocks that are on
---- their way have 2(Δ + 1) slots, and at least a second, to arrive.
+--- At the end all nodes that are up are at most `lag` blocks apart, on one chain: their last common block is not deeper than k. Asked of
+--- the nodes themselves, and held against the blocks; those that are on their way have 2(Δ + 1) slots, and at least a second, to arrive.
 local errors = require "tfl.errors"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
@@ -22,28 +22,43 @@ end
 
 function Convergence:prepare(plan) self.lag = self.lag or 1 + plan.delta end
 
---- Heights of the nodes that are up: {name, height}, lowest first.
+--- The height of a node, by the blocks that tfl has seen: that of the tip it tells of now. What it says of that height itself is held
+--- against it.
+---@return integer|nil height nil: not known
+---@return string|nil lie
+local function height_of(run, node)
+    local client = run.clients[node.name]
+    local ok, info = pcall(client.consensus_info, client, { timeout = 1 })
+    if not ok then return nil end
+    if node.kind.lua_dialect then return (run.feed:tip(node.name) or {}).height end -- its blocks go before what the script says of them
+    local block = run.feed:block(info.tip)
+    if not block or not block.height then return nil end
+    if block.height == info.height then return block.height end
+    return nil, ("%s says height %d of its tip %.8s…, which is at height %d"):format(node.name, info.height, info.tip, block.height)
+end
+
+--- Heights of the nodes that are up: {name, height}, lowest first; a node whose height is not known; what a node said that is not so.
 local function heights(run)
-    local list, silent = {}, nil
+    local list, silent, lie = {}, nil, nil
     run:each_node(function(node)
-        if not run:is_live(node.name) then return end
-        local client = run.clients[node.name]
-        local ok, info = pcall(client.consensus_info, client, { timeout = 1 })
-        if ok then list[#list + 1] = { name = node.name, height = info.height } else silent = node.name end
+        if not run:is_live(node.name) or not node.kind.dialect then return end
+        local height, wrong = height_of(run, node)
+        if height then list[#list + 1] = { name = node.name, height = height } else silent, lie = node.name, wrong or lie end
     end)
-    table.sort(list, function(a, b) return a.height < b.height end)
-    return list, silent
+    table.sort(list, function(x, y) return x.height < y.height end)
+    return list, silent, lie
 end
 
 function Convergence:evaluate(ctx)
     local run = ctx.run
     local plan = run.plan
-    local list, silent, first, last
+    local list, silent, lie, first, last
     local deadline = task.now() + math.max(1, 2 * (plan.delta + 1) * plan.slot_seconds)
     repeat
-        list, silent = heights(run)
+        list, silent, lie = heights(run)
         first, last = list[1], list[#list]
-        if first and not silent and last.height - first.height <= self.lag then
+        local apart = first and not silent and run.feed:common_prefix(run:live_nodes())
+        if apart and last.height - first.height <= self.lag and last.height - apart.height <= plan.security_param + self.lag then
             ctx.owner.looked = true
             return ctx:conclude {
                 verdict = "pass", code = "ok", figures = { apart = last.height - first.height, lag = self.lag },
@@ -56,7 +71,16 @@ function Convergence:evaluate(ctx)
     if silent or not first then
         return ctx:conclude {
             verdict = "fail", code = "not_converged", figures = {},
-            message = silent and silent .. " did not answer" or "no node is up",
+            message = lie or silent and silent .. ": it does not answer, or tells of a tip that nobody knows" or "no node is up",
+        }
+    end
+    local common = run.feed:common_prefix(run:live_nodes())
+    local below = common and last.height - common.height or last.height
+    if last.height - first.height <= self.lag then
+        return ctx:conclude {
+            verdict = "fail", code = "not_converged", figures = { apart = below, lag = self.lag },
+            message = ("heights %d to %d, but the nodes have had no block in common since height %d"):format(first.height, last.height,
+                last.height - below),
         }
     end
     ctx:conclude {

@@ -4,7 +4,9 @@ local client = require "tfl.core.client"
 local errors = require "tfl.errors"
 local kinds = require "tfl.kinds"
 local loader = require "tfl.loader"
+local proc = require "tfl.core.proc"
 local suggest = require "tfl.suggest"
+local task = require "tfl.core.task"
 
 local M = {}
 local usage, show = errors.usage, errors.show
@@ -19,6 +21,7 @@ local MEMBERS = {
 local VARIANT = {
     base = { "string" }, args = { "table" }, config = { "table", "function" }, env = { "table" }, capabilities = { "table" },
 }
+local CALL_SECONDS = 20 -- for a function to say how a node is launched
 local VERBS = { "start", "stop", "restart", "kill", "pause", "resume", "link", "start_node", "snapshot" }
 local READY = { http = "string", status = "number", body = "function", tcp = "string", log = "string", port = "string" }
 
@@ -45,6 +48,7 @@ local function check_ports(what, spec)
         if type(name) ~= "string" or not name:match "^[%a_][%w_]*$" then
             usage("%s: ports[%d] should be a name of letters and digits, got %s", what, i, show(name))
         end
+        if seen[name] then usage("%s: ports has %s twice", what, show(name)) end
         seen[name] = true
     end
     if #ports > 16 then usage("%s: %d ports; a node has at most 16", what, #ports) end
@@ -96,8 +100,8 @@ end
 local function check_dialect(what, dialect, api)
     if dialect == nil then return nil, nil end
     what = what .. ", dialect"
-    if not api then usage("%s: the kind has no port to ask at; name one of its ports with api_port", what) end
     if type(dialect) == "string" or dialect.base ~= nil then
+        if not api then usage("%s: the kind has no port to ask at; name one of its ports with api_port", what) end
         local ok, err = pcall(client.new, { name = "kind", url = "http://127.0.0.1:1", dialect = dialect })
         if not ok then usage("%s: %s", what, errors.text(err)) end
         if dialect == "http" or type(dialect) == "table" and dialect.base == "http" then
@@ -114,18 +118,20 @@ local function check_dialect(what, dialect, api)
     return "lua", dialect
 end
 
---- What a function of a kind returned, with its errors told as the kind's.
-local function call(kind, name, ...)
+--- What a function of a kind returned, with its errors told as the kind's. It has CALL_SECONDS.
+local function call(kind, name, n)
     local fn = kind.said[name]
     if type(fn) ~= "function" then return fn end
-    local traceback
-    local results = table.pack(xpcall(fn, function(err)
-        traceback = debug.traceback("", 2)
-        return err
-    end, ...))
-    if results[1] then return results[2] end
-    if type(results[2]) == "table" and results[2].code and results[2].code ~= "usage" then error(results[2], 0) end
-    error(loader.script_error(("kind %s, %s"):format(kind.name, name), results[2], traceback), 0)
+    local what = ("kind %s, %s of %s"):format(kind.name, name, n.name)
+    local one = task.spawn(what, fn, n)
+    local _ <close> = setmetatable({}, { __close = function() one:cancel() end })
+    if not one:wait(CALL_SECONDS) then
+        error(errors.new("hook_timeout", "%s: still not over after %ds; bound what it waits for", what, CALL_SECONDS), 0)
+    end
+    local ok, value, traceback = one:result()
+    if ok then return value end
+    if type(value) == "table" and value.code and value.code ~= "usage" and value.code ~= "script_hog" then error(value, 0) end
+    error(loader.script_error(what, value, traceback), 0)
 end
 
 local function bad(kind, fmt, ...)
@@ -245,6 +251,9 @@ function M.define(context, name, spec)
         if not spec.command then usage("%s: command is missing: command = function(n) return {\"program\", …} end", what) end
         local ports, api, peer, seen = check_ports(what, spec)
         check_ready(what, spec.ready, seen, api)
+        if spec.stop_signal and not proc.signal_number(spec.stop_signal) then
+            usage("%s: stop_signal = %s: there is no such signal; as \"INT\"", what, show(spec.stop_signal))
+        end
         check_capabilities(what, spec.capabilities)
         if spec.metrics and (spec.metrics:sub(1, 1) ~= "/" or not api) then
             usage('%s: metrics = %s: the path of its page of metrics, as "/metrics", was expected, and an api_port', what,

@@ -12,6 +12,7 @@ struct job {
     struct tfl_ready_item item; /* first: an item is its job */
     char letter;
     void (*act)(struct job *job);
+    bool long_one; /* the loop is to have its turn after it */
 };
 
 static struct tfl_ready ready;
@@ -29,7 +30,7 @@ static int setup(void **state)
     return 0;
 }
 
-static void run(struct tfl_ready_item *item, void *arg)
+static bool run(struct tfl_ready_item *item, void *arg)
 {
     struct job *job = (struct job *)item;
     size_t n = strlen(journal);
@@ -39,6 +40,7 @@ static void run(struct tfl_ready_item *item, void *arg)
     journal[n + 1] = '\0';
     if (job->act)
         job->act(job);
+    return !job->long_one;
 }
 
 static void drain(void)
@@ -58,6 +60,19 @@ static void runs_each_once_in_order(void **state)
     drain();
     assert_string_equal(journal, "ba");
     assert_true(tfl_ready_empty(&ready));
+}
+
+static void the_rest_waits_after_a_long_one(void **state)
+{
+    (void)state;
+    a.long_one = true;
+    tfl_ready_put(&ready, &a.item);
+    tfl_ready_put(&ready, &b.item);
+    drain();
+    assert_string_equal(journal, "a");
+    assert_false(tfl_ready_empty(&ready));
+    drain();
+    assert_string_equal(journal, "ab");
 }
 
 static void puts_itself(struct job *job)
@@ -120,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(runs_each_once_in_order, setup),
+        cmocka_unit_test_setup(the_rest_waits_after_a_long_one, setup),
         cmocka_unit_test_setup(what_is_put_meanwhile_waits, setup),
         cmocka_unit_test_setup(what_is_dropped_does_not_run, setup),
         cmocka_unit_test_setup(empty_is_right_inside_a_drain, setup),
