@@ -220,8 +220,8 @@ static void set_findings(lua_State *L, const struct tfl_graph *g, const char *ke
     lua_setfield(L, -2, key);
 }
 
-/* {name, stale, known, height, tip, tip_slot, lib, lib_height, reorgs, max_reorg_depth, gaps, rows, heard}: heights are 0
- * and tip "" while nothing is known of the node. */
+/* {name, stale, known, height, tip, tip_slot, lib, lib_height, reorgs, max_reorg_depth, gaps, rows, heard, unreadable}: heights
+ * are 0 and tip "" while nothing is known of the node; unreadable: what it sent that could not be read. */
 static void push_node(lua_State *L, const struct tfl_graph_node *n, bool stale)
 {
     lua_createtable(L, 0, 14);
@@ -246,6 +246,8 @@ static void push_node(lua_State *L, const struct tfl_graph_node *n, bool stale)
     tfl_set_integer(L, "rows", n->n_rows);
     lua_pushnumber(L, n->last_heard_ns < 0 ? -1.0 : (double)n->last_heard_ns / 1e9);
     lua_setfield(L, -2, "heard");
+    lua_pushstring(L, n->unreadable); /* NULL is nil */
+    lua_setfield(L, -2, "unreadable");
 }
 
 static void set_nodes(lua_State *L, const struct tfl_graph *g, const bool *nodes)

@@ -115,6 +115,6 @@ int tfl_block_rows_end(struct tfl_block_rows *rows, struct tfl_error *err)
 {
     if (rows->stopped || (rows->mode == TFL_ROW_COLLECT && blank(&rows->line)))
         return 0;
-    return tfl_fail(
-        err, TFL_E_BAD_REPLY, "the stream ended inside a row, after %zu bytes of it", rows->row_bytes);
+    return tfl_fail(/* whoever cuts a connection does not wait for the end of a row */
+        err, TFL_E_CONNECT, "the stream ended inside a row, after %zu bytes of it", rows->row_bytes);
 }

@@ -27,7 +27,7 @@ void tfl_block_rows_done(struct tfl_block_rows *rows);
 /* Takes the next bytes (the caller keeps to slices of 16 kB). An error (TFL_E_BAD_REPLY, TFL_E_TOO_LARGE) ends the use of
  * the stream: what follows a broken row cannot be trusted. */
 int tfl_block_rows_push(struct tfl_block_rows *rows, const char *data, size_t n, struct tfl_error *err);
-/* The stream has ended: -1 when it did so inside a row. */
+/* The stream has ended: -1, TFL_E_CONNECT, when it did so inside a row. */
 int tfl_block_rows_end(struct tfl_block_rows *rows, struct tfl_error *err);
 
 #endif

@@ -87,7 +87,7 @@ struct tfl_feed *tfl_feed_new(struct tfl_loop *loop, const struct tfl_feed_param
     feed->refs = 1;
     feed->graph = tfl_graph_new(&params->graph);
     tfl_graph_on_events(feed->graph, wake, feed);
-    tfl_graph_genesis(feed->graph, &params->graph.genesis, tfl_feed_now(feed));
+    tfl_graph_genesis(feed->graph, TFL_NO_NODE, &params->graph.genesis, tfl_feed_now(feed));
     return feed;
 }
 

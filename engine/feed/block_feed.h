@@ -6,7 +6,8 @@
 
 /* Follows the chain of every node that is added, into one graph. Each node by itself: its view first, then its history if
  * that is not known yet, then its stream of blocks, or polls where it has none; what its stream leaves out is asked for by
- * id. A node that dies or is not there yet is tried again (50 ms, doubling to 1 s) until it is stopped. */
+ * id. A node that dies or is not there yet is tried again (50 ms, doubling to 1 s) until it is stopped. One whose stream
+ * cannot be read is told of once, and polled. */
 struct tfl_feed;
 
 struct tfl_feed_params {

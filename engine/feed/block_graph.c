@@ -227,10 +227,24 @@ void tfl_graph_seen(struct tfl_graph *g, int node, const struct tfl_hash *id, bo
         graph_mark_seen(g, b, node, live, now);
 }
 
-void tfl_graph_genesis(struct tfl_graph *g, const struct tfl_hash *id, struct tfl_when now)
+static void check_genesis(struct tfl_graph *g, int node, const struct tfl_hash *id, struct tfl_when now)
 {
-    if (g->root || tfl_hash_is_zero(id))
+    char expected[TFL_HASH_HEX], seen[TFL_HASH_HEX];
+    if ((size_t)node >= g->n_nodes || g->nodes[node].other_genesis || tfl_hash_eq(id, &g->root->id))
         return;
+    g->nodes[node].other_genesis = true;
+    graph_conflict(g, TFL_OTHER_GENESIS, node, g->root, NULL, now, "genesis_id: expected %s, saw %s",
+        tfl_hash_hex(expected, &g->root->id), tfl_hash_hex(seen, id));
+}
+
+void tfl_graph_genesis(struct tfl_graph *g, int node, const struct tfl_hash *id, struct tfl_when now)
+{
+    if (tfl_hash_is_zero(id))
+        return;
+    if (g->root) {
+        check_genesis(g, node, id, now);
+        return;
+    }
     struct tfl_gblock *b = graph_intern(g, 0, id, now);
     if (!b || b->state == TFL_GBLOCK_PENDING)
         return;
@@ -308,6 +322,8 @@ void tfl_graph_free(struct tfl_graph *g)
         free(e->b.txs);
         free(e);
     }
+    for (size_t i = 0; i < g->n_nodes; i++)
+        free(g->nodes[i].unreadable);
     free(g->final_at);
     free(g->nodes);
     free(g->ring);

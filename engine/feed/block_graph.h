@@ -62,6 +62,7 @@ enum tfl_feed_code {
     TFL_BROKEN_LINK,
     TFL_BAD_SLOT,
     TFL_FUTURE_BLOCK,
+    TFL_OTHER_GENESIS,
     TFL_GAP_BACKFILL, /* a node told of a block whose parent it had not told of; it is asked for it */
     TFL_GAP_LOST,     /* the stream or the node is gone; it is tried again */
     TFL_GAP_SILENT,   /* the node moved on and its stream did not say so */
@@ -99,10 +100,12 @@ struct tfl_graph_node {
     bool stale;                         /* nobody follows it now */
     bool in_order;                      /* its views come in the order in which it had them */
     uint64_t n_rows, n_reorgs, max_reorg, n_gaps, n_conflicts;
-    int64_t last_heard_ns;                                           /* of a row or view; -1 never */
+    int64_t last_heard_ns; /* of a row or view; -1 never */
+    char *
+        unreadable; /* owned by the graph: what it sent that could not be read, the first time; NULL: nothing */
     struct tfl_gblock *want_tip, *want_lib, *last_pending, *refused; /* private from here on */
     int64_t live_since_ns;
-    bool fresh, unsettled;
+    bool fresh, unsettled, other_genesis;
 };
 
 struct tfl_graph *tfl_graph_new(const struct tfl_graph_params *params);
@@ -121,7 +124,8 @@ void tfl_graph_in_order(struct tfl_graph *g, int node);
 /* The next view may be behind the last one, as after a session, without being a finding. */
 void tfl_graph_fresh(struct tfl_graph *g, int node);
 void tfl_graph_stale(struct tfl_graph *g, int node, struct tfl_when now);
-void tfl_graph_genesis(struct tfl_graph *g, const struct tfl_hash *id, struct tfl_when now);
+/* node says that this is its genesis (TFL_NO_NODE: the plan does). Another than that of the chain is a finding, once a node. */
+void tfl_graph_genesis(struct tfl_graph *g, int node, const struct tfl_hash *id, struct tfl_when now);
 /* node has this block. live: it has just applied it (else history, which tells nothing of propagation). */
 void tfl_graph_block(
     struct tfl_graph *g, int node, const struct tfl_block_head *head, bool live, struct tfl_when now);

@@ -26,10 +26,12 @@ struct follower {
     struct tfl_timer again, look, refill; /* next session; next question for the view; next try for a block */
     int64_t backoff_ms, poll_ms, began_ns;
     bool no_stream, no_range; /* learned: the node has none */
-    bool open;                /* the stream has said 200 */
-    bool synced;              /* this session has applied a view */
-    bool healthy;             /* something was heard since the last loss was told */
-    bool doubtful;            /* the last look saw what the stream had not told */
+    bool bad_stream;          /* it cannot be read, so the node is polled for as long as it is followed */
+    bool told_bad;
+    bool open;     /* the stream has said 200 */
+    bool synced;   /* this session has applied a view */
+    bool healthy;  /* something was heard since the last loss was told */
+    bool doubtful; /* the last look saw what the stream had not told */
     bool look_again;
     uint64_t rows_then;            /* rows heard when the view was asked for */
     uint64_t range_next, range_to; /* slots */
@@ -41,6 +43,8 @@ struct follower {
 struct follower *follower_new(struct tfl_feed *feed, int node, struct tfl_client *client);
 void follower_free(struct follower *f);  /* NULL-safe */
 void follower_heard(struct follower *f); /* the node has answered well */
+/* What the node sends cannot be read: told once, the first time. False: err says something else. */
+bool follower_unreadable(struct follower *f, const struct tfl_error *err);
 void follower_after(struct follower *f, struct tfl_timer *timer, int64_t ms, void (*fn)(struct tfl_timer *));
 
 /* follower_fill.c */

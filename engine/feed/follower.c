@@ -1,5 +1,6 @@
 /* One node, followed: a session opens its stream and asks for its view, fills in what is missing, and ends when the
- * stream or the node is lost; then it begins again, with patience. Ops are freed when they end; the follower is never
+ * stream or the node is lost; then it begins again, with patience. Where a stream cannot be read, what follows a broken row
+ * cannot be trusted, but the node's view and its blocks by id still can: it is polled from then on. Ops are freed when they end; the follower is never
  * freed inside a call of its own (the graph and its sink call nobody back). */
 #include "base/log.h"
 #include "feed/feed_impl.h"
@@ -50,12 +51,11 @@ static void drop_all(struct follower *f)
 /* The session is over; the next one begins after a pause. A loss is told once, not at every try. */
 static void lose(struct follower *f, const struct tfl_error *err)
 {
-    bool bad = err->code == TFL_E_BAD_REPLY || err->code == TFL_E_TOO_LARGE;
     TFL_LOG(TFL_LOG_INFO, "feed", "%s", err->msg);
-    if (f->healthy)
-        tfl_graph_gap(
-            f->feed->graph, f->node, bad ? TFL_GAP_BAD : TFL_GAP_LOST, err->msg, tfl_feed_now(f->feed));
-    f->healthy = f->no_stream = f->no_range = false; /* it may come back as another program */
+    if (!follower_unreadable(f, err) && f->healthy)
+        tfl_graph_gap(f->feed->graph, f->node, TFL_GAP_LOST, err->msg, tfl_feed_now(f->feed));
+    f->healthy = f->no_range = false; /* it may come back as another program */
+    f->no_stream = f->bad_stream;
     drop_all(f);
     if (tfl_now(f->feed->loop) - f->began_ns > STEADY_MS * TFL_MS)
         f->backoff_ms = BACKOFF_MIN_MS;
@@ -68,12 +68,22 @@ void follower_heard(struct follower *f)
     f->healthy = true;
 }
 
+bool follower_unreadable(struct follower *f, const struct tfl_error *err)
+{
+    if (err->code != TFL_E_BAD_REPLY && err->code != TFL_E_TOO_LARGE)
+        return false;
+    if (!f->told_bad)
+        tfl_graph_gap(f->feed->graph, f->node, TFL_GAP_BAD, err->msg, tfl_feed_now(f->feed));
+    f->told_bad = true;
+    return true;
+}
+
 /* ---- the view */
 
 static void take_view(struct follower *f, const struct tfl_node_info *info)
 {
     if (info->has_genesis)
-        tfl_graph_genesis(f->feed->graph, &info->genesis, tfl_feed_now(f->feed));
+        tfl_graph_genesis(f->feed->graph, f->node, &info->genesis, tfl_feed_now(f->feed));
     tfl_graph_view(f->feed->graph, f->node, &info->tip, &info->lib, tfl_feed_now(f->feed));
     follower_ask_history(f, info);
     follower_fill(f);
@@ -144,6 +154,7 @@ static void info_answered(struct tfl_op *op)
     }
     look_later(f);
     if (failed) {
+        follower_unreadable(f, &err);
         TFL_LOG(TFL_LOG_INFO, "feed", "%s", err.msg); /* the stream decides whether the node is lost */
     } else if (f->synced) {
         cross_check(f, &info);
@@ -212,7 +223,8 @@ static void stream_ended(struct tfl_op *op)
 {
     struct follower *f = op->owner;
     struct tfl_error err = op->err;
-    if (op->failed && err.code == TFL_E_UNSUPPORTED) {
+    f->bad_stream = op->failed && follower_unreadable(f, &err);
+    if (op->failed && (f->bad_stream || err.code == TFL_E_UNSUPPORTED)) {
         f->no_stream = true;
         DROP(f->stream);
         ask_info(f);

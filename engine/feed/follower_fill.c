@@ -29,8 +29,7 @@ static void block_answered(struct tfl_op *op)
     } else if (certain && ++f->tries >= TRIES) {
         TFL_LOG(TFL_LOG_WARN, "feed", "%s", op->err.msg);
         f->tries = 0;
-        if (op->err.code == TFL_E_BAD_REPLY)
-            tfl_graph_gap(f->feed->graph, f->node, TFL_GAP_BAD, op->err.msg, tfl_feed_now(f->feed));
+        follower_unreadable(f, &op->err);
         tfl_graph_refused(f->feed->graph, f->node, &o->asked, tfl_feed_now(f->feed));
         follower_fill(f);
     } else {

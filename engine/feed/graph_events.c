@@ -16,6 +16,7 @@ static const struct {
     [TFL_BROKEN_LINK] = {"broken_link", "a block whose parent is not where it says"},
     [TFL_BAD_SLOT] = {"bad_slot", "a block whose slot is not above its parent's"},
     [TFL_FUTURE_BLOCK] = {"future_block", "a block from more than a slot ahead"},
+    [TFL_OTHER_GENESIS] = {"other_genesis", "a node whose genesis is another"},
     [TFL_GAP_BACKFILL] = {"backfill", "the stream left blocks out; they are asked for"},
     [TFL_GAP_LOST] = {"lost", "the node does not answer; it is asked again"},
     [TFL_GAP_SILENT] = {"silent", "the node moved on and its stream did not say so"},
@@ -130,8 +131,12 @@ void tfl_graph_gap(
     struct tfl_graph *g, int node, enum tfl_feed_code code, const char *message, struct tfl_when now)
 {
     g->counts.by_code[code]++;
-    if ((size_t)node < g->n_nodes)
-        g->nodes[node].n_gaps++;
+    if ((size_t)node < g->n_nodes) {
+        struct tfl_graph_node *n = &g->nodes[node];
+        n->n_gaps++;
+        if (code == TFL_GAP_BAD && message && !n->unreadable)
+            n->unreadable = tfl_strdup(message);
+    }
     graph_emit(g,
         &(struct tfl_feed_event){.t_ns = now.t_ns,
             .type = TFL_FEED_GAP,

@@ -19,6 +19,8 @@ static void info(struct fake_conn *c)
     char genesis[TFL_HASH_HEX], at[TFL_HASH_HEX], final[TFL_HASH_HEX], view[400], slot[40] = "";
     bool on = started();
     tfl_hash_hex(genesis, &stand.blocks[0].id);
+    if (lies("genesis"))
+        memset(genesis, 'e', TFL_HASH_HEX - 1);
     if (!old())
         snprintf(slot, sizeof slot, "\"lib_slot\":%llu,", (unsigned long long)lib()->slot);
     snprintf(view, sizeof view, "\"lib\":\"%s\",%s\"tip\":\"%s\",\"slot\":%llu,\"height\":%zu",

@@ -6,6 +6,7 @@ local MAX_SHOWN = 3
 --- Codes of findings, heaviest first, and how one is told.
 local CODES = {
     { "final_conflict", "two final blocks at one height" },
+    { "other_genesis", "a node whose genesis is another" },
     { "final_undone", "a final block was undone" },
     { "broken_link", "a block whose parent is not where it says" },
     { "bad_slot", "a block whose slot is not above its parent's" },
@@ -13,7 +14,7 @@ local CODES = {
 }
 
 ---@class tfl.Finding
----@field code "final_conflict"|"final_undone"|"broken_link"|"bad_slot"|"future_block"
+---@field code "final_conflict"|"other_genesis"|"final_undone"|"broken_link"|"bad_slot"|"future_block"
 ---@field message? string names the blocks, heights and nodes
 ---@field node? string
 ---@field height? integer

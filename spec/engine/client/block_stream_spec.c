@@ -85,7 +85,7 @@ static void says_why_a_stream_ended(void **state)
     stream_fails(w, TFL_E_BAD_REPLY, "/cryptarchia/events/blocks/stream: field header");
     assert_int_equal(w->rows, 3);
     w->reply = "{\"block\":";
-    stream_fails(w, TFL_E_BAD_REPLY, "ended inside a row");
+    stream_fails(w, TFL_E_CONNECT, "ended inside a row");
     w->status = 404;
     stream_fails(w, TFL_E_UNSUPPORTED, "no such stream");
     assert_int_equal(w->opened, 0);

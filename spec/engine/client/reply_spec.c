@@ -307,7 +307,7 @@ static void broken_rows_end_the_reading(void **state)
 {
     (void)state;
     static const char *const bad[] = {"garbage\n", "{}\n", "{\"block\":{}}\n",
-        "{\"block\":3,\"tip\":\"" A "\"}\n", "{\"a\":1", "[]\n",
+        "{\"block\":3,\"tip\":\"" A "\"}\n", "{\"a\":1\n", "[]\n",
         "{\"header\":{\"id\":\"" A "\",\"parent_block\":\"" B "\",\"slot\":5}}\n", "\x01\n"};
     for (size_t i = 0; i < TFL_LEN(bad); i++) {
         struct seen s = {0};

@@ -213,6 +213,23 @@ static void genesis_is_found_out(void **state)
     assert_int_equal(conflicts(TFL_BROKEN_LINK), 1);
 }
 
+static void another_genesis_is_a_finding_once_a_node(void **state)
+{
+    (void)state;
+    struct tfl_hash mine = id(0), other = id(7);
+    tfl_graph_genesis(g, 0, &mine, now());
+    assert_int_equal(conflicts(TFL_OTHER_GENESIS), 0);
+    tfl_graph_genesis(g, 1, &other, now());
+    tfl_graph_genesis(g, 1, &other, now());
+    tfl_graph_genesis(g, 2, &other, now());
+    assert_int_equal(conflicts(TFL_OTHER_GENESIS), 2);
+    const struct tfl_conflict *list;
+    tfl_graph_conflicts(g, &list);
+    assert_int_equal(list[0].node, 1);
+    assert_non_null(strstr(list[0].message, "genesis_id: expected 00005a"));
+    assert_non_null(strstr(list[0].message, "saw 07005a"));
+}
+
 #define SPEC(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 static void told_txs(int node, unsigned n, unsigned parent, const unsigned *txs, uint32_t n_txs)
 {
@@ -263,6 +280,7 @@ static void the_head_is_the_highest_living_tip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        SPEC(another_genesis_is_a_finding_once_a_node),
         SPEC(rows_become_events_in_order),
         SPEC(what_comes_before_its_parent_waits),
         SPEC(a_reorganisation_has_a_depth),

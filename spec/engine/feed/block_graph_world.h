@@ -76,7 +76,7 @@ SHARED void make(struct tfl_graph_params params, int nodes)
         tfl_graph_session(g, i, now());
     }
     struct tfl_hash genesis = id(0);
-    tfl_graph_genesis(g, &genesis, now());
+    tfl_graph_genesis(g, TFL_NO_NODE, &genesis, now());
 }
 
 SHARED int setup(void **state)

@@ -132,23 +132,29 @@ static void nobody_waits_for_a_node_that_never_answers(void **state)
     assert_int_equal(unknown, 1);
 }
 
-static void garbage_is_told_and_survived(void **state)
+static void a_node_whose_stream_cannot_be_read_is_told_of_once_and_polled(void **state)
 {
     (void)state;
     open_feed(2);
     w->nodes[0].garbage = "{\"block\":{\"header\":17}}\n";
-    define_chain(1, 0, 5);
+    define_chain(1, 0, 6);
     follow_all();
-    EVENTUALLY(w->nodes[0].n_stream >= 3, 3000);
-    for (unsigned b = 1; b <= 5; b++)
+    for (unsigned b = 1; b <= 5; b++) {
+        fake_apply(&w->nodes[0], b);
         fake_apply(&w->nodes[1], b);
-    EVENTUALLY(tip_is(1, 5), 1000);
-    w->nodes[0].garbage = NULL;
-    own(&w->nodes[0], 1, 5);
-    EVENTUALLY(tip_is(0, 5), 3000);
-    struct tfl_graph_counts c;
-    tfl_graph_count(tfl_feed_graph(w->feed), &c);
-    assert_int_equal(c.blocks, 5);
+    }
+    EVENTUALLY(tip_is(0, 5) && tip_is(1, 5), 3000);
+    int port = w->nodes[0].server->port;
+    fake_node_stop(&w->nodes[0]); /* also when it comes back */
+    EVENTUALLY(told(TFL_GAP_LOST) == 1, 2000);
+    own(&w->nodes[0], 1, 6);
+    fake_node_start(&w->nodes[0], w->loop, port);
+    EVENTUALLY(tip_is(0, 6), 3000);
+    assert_int_equal(told(TFL_GAP_BAD), 1);
+    assert_int_equal(w->nodes[0].n_stream, 1);
+    assert_non_null(strstr(node(0)->unreadable, "node-0: "));
+    assert_non_null(strstr(node(0)->unreadable, "field header: expected an object, saw 17"));
+    assert_null(node(1)->unreadable);
 }
 
 static void a_block_without_its_parent_is_a_broken_link(void **state)
@@ -195,7 +201,7 @@ int main(void)
         SPEC(notices_a_silent_stream),
         SPEC(tries_a_dead_node_again),
         SPEC(nobody_waits_for_a_node_that_never_answers),
-        SPEC(garbage_is_told_and_survived),
+        SPEC(a_node_whose_stream_cannot_be_read_is_told_of_once_and_polled),
         SPEC(a_block_without_its_parent_is_a_broken_link),
         SPEC(bodies_of_known_blocks_are_skipped),
     };
