@@ -200,8 +200,8 @@ describe("a chain that Lua reads", function()
             [blocks .. "info = function() return nothing.here end"] = "kind program, dialect.info of node%-%d: .*spec.lua:%d+",
             [info .. "blocks = function(node) node:sleep '50ms' error 'oh' end"] = "dialect.blocks of node%-%d: .*spec.lua:%d+: oh",
             [info .. "blocks = function(node) node:block{id = 'b', parent = 'a'} end"] = "ancestors first",
-            [info .. "blocks = function(node) node:block{id = 'b'} node:view{tip = 'c'} end"] =
-                'no node:block told of "c"',
+            [info .. "blocks = function(node) node:block{id = 'b', transactions = 'x'} end"] =
+                "transactions: a list of hashes was expected, got \"x\"",
             [info .. "blocks = function(node) node:block{id = 'b'} node:view{tip = 'c'} end"] = 'tip: no node:block told of "c"',
             [info .. "slots = true, blocks = function(node) node:block{id = 'b'} node:block{id = 'c', parent = 'b'} end"] =
                 'node:block "c": its slot is nil; the dialect says slots = true',
