@@ -85,7 +85,7 @@ describe("node control", function()
         run [[
         local function count(ctx, pattern)
             local n = 0
-            for _ in ctx:logs(1):gmatch(pattern) do n = n + 1 end
+            for _ in ctx:logs(1):text():gmatch(pattern) do n = n + 1 end
             return n
         end
         function w:start(ctx)

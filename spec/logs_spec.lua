@@ -34,3 +34,125 @@ describe("tfl's own log", function()
         assert.equal("trace", told ", env = {RUST_LOG = 'trace'}")
     end)
 end)
+
+--- A run of one node for a moment, with a workload.
+local function short(body, more)
+    return nodes.scenario((":topology_with(function(t) t:nodes(2):slot_duration '50ms' end):with_run_duration(tfl.slots(40))"
+        .. ":with_workload(w)%s"):format(more or ""), nodes.WORKLOAD .. ("function w:start(ctx) %s end"):format(body or ""))
+end
+
+describe("the nodes' logs", function()
+    local function level(env)
+        local result = nodes.run(short(), { "--keep", env = env })
+        assert.equal(0, result.code, result.text)
+        return support.read(result.summary.dir .. "/nodes/node-0/user.yaml"):match "level: (%w+)", result
+    end
+
+    it("have the level that the environment says, whatever their kind is", function()
+        assert.equal("INFO", (level {}))
+        assert.equal("WARN", (level { LOGOS_BLOCKCHAIN_LOG_LEVEL = "warn" }))
+        assert.equal("DEBUG", (level { LOGOS_BLOCKCHAIN_TESTS_TRACING = "true" }))
+        assert.equal("ERROR", (level { LOGOS_BLOCKCHAIN_TESTS_TRACING = "true", LOGOS_BLOCKCHAIN_LOG_LEVEL = "ERROR" }))
+        local _, result = level { TFL_LOG = "debug" }
+        assert.is_nil(support.read(result.summary.dir .. "/logs/logos-blockchain-node-0.log"):find "DEBUG", "TFL_LOG is not theirs")
+    end)
+
+    it("are not asked for what makes no sense", function()
+        for name, value in pairs { LOGOS_BLOCKCHAIN_LOG_LEVEL = "loud", LOGOS_BLOCKCHAIN_TESTS_TRACING = "maybe",
+            LOGOS_BLOCKCHAIN_OTLP_ENDPOINT = "localhost:4317", LOGOS_BLOCKCHAIN_GRAFANA_URL = "nowhere" } do
+            local result = support.run { "check", "scenarios/liveness.lua", env = { [name] = value } }
+            assert.equal(2, result.code, result.text)
+            assert.matches(name .. "=" .. value, result.err, 1, true)
+        end
+    end)
+
+    it("are said once to have no filter and no OTLP in the kind reference", function()
+        local result = support.run { short(), env = { LOGOS_BLOCKCHAIN_LOG_FILTER = "x=debug",
+            LOGOS_BLOCKCHAIN_OTLP_ENDPOINT = "http://127.0.0.1:9" } }
+        assert.equal(0, result.code, result.text)
+        for _, said in ipairs { "the kind reference has no log filter", "the kind reference has no OTLP" } do
+            assert.equal(1, select(2, result.err:gsub(said, "")), result.text)
+        end
+        result = support.run { short() }
+        assert.is_nil(result.err:find "the kind reference", "nothing is said when nothing is set")
+    end)
+
+    it("go to LOGOS_BLOCKCHAIN_LOG_DIR, by that alone", function()
+        local result = nodes.run(short(), { env = { LOGOS_BLOCKCHAIN_LOG_DIR = support.path "logs/of runs" } })
+        assert.equal(0, result.code, result.text)
+        local name = result.summary.dir:match "[^/]+$"
+        for i = 0, 1 do
+            local copy = support.read(support.path(("logs/of runs/%s/logos-blockchain-node-%d.log"):format(name, i)))
+            assert.equal(support.read(("%s/logs/logos-blockchain-node-%d.log"):format(result.summary.dir, i)), copy)
+            assert.is_true(#copy > 0)
+        end
+        result = nodes.run(short(), { env = { LOGOS_BLOCKCHAIN_LOG_DIR = "/proc/nowhere" } })
+        assert.equal(0, result.code, "a folder that cannot be made fails no run\n" .. result.text)
+    end)
+
+    it("are searched by ctx:logs(node):grep, with time and slot", function()
+        local result = nodes.run(short [[
+            ctx:wait_for_height(2)
+            local log = ctx:logs(1)
+            equal(true, #log:text() > 0)
+            equal(true, #log:text(5) <= 5)
+            local found = log:grep "listens for peers"
+            equal("node-1", found[1].node)
+            equal("logs/logos-blockchain-node-1.log", found[1].file)
+            equal(true, found[1].line >= 1)
+            equal(true, found[1].t >= 0 and found[1].t < 20, tostring(found[1].t))
+            local all = ctx:eventually(function()            -- a line of the time before genesis has no slot
+                local lines = log:grep ""
+                return lines[#lines].slot and lines
+            end)
+            equal(nil, all[1].slot)
+            equal(true, #log:grep("", {since = "1h"}) >= #all)
+            equal(0, #log:grep("", {since = 0}))
+            equal(0, #log:grep "nobody says this")
+            equal(false, (tfl.try(log.grep, log, "[")))
+        ]])
+        assert.equal(0, result.code, result.text)
+    end)
+end)
+
+describe("expect_no_log", function()
+    it("fails with node, line, time and slot, and passes when there is no such line", function()
+        local result = nodes.run(short("ctx:wait_for_height(2)",
+            ":expect_no_log('nobody says this'):expect_no_log('height %d+ %a+$', {nodes = {1}})"),
+            { env = { LOGOS_BLOCKCHAIN_LOG_LEVEL = "debug" } })
+        local good, bad = nodes.expectation(result, "no_log"), nodes.expectation(result, "no_log_2")
+        assert.equal(1, result.code, result.text)
+        assert.equal("ok", good.code)
+        assert.equal("logged", bad.code, result.text)
+        assert.matches("^node%-1 %d+%.%ds %(slot %d+%) %u+ +slot %d+ block.*  logs/logos%-blockchain%-node%-1%.log:%d+ %(and %d+ more%)$",
+            bad.message)
+    end)
+
+    it("refuses what is no pattern or no list of nodes", function()
+        for _, call in ipairs { "", "'['", "'x', {nodes = 1}", "'x', {node = {1}}" } do
+            local result = support.run { "check", short("", (":expect_no_log(%s)"):format(call)) }
+            assert.equal(2, result.code, result.text)
+            assert.matches("expect_no_log", result.err)
+        end
+    end)
+end)
+
+describe("TESTNET_ENDPOINTS", function()
+    it("names Prometheus and Grafana, without their secrets", function()
+        local result = support.run { short(), env = { TESTNET_PRINT_ENDPOINTS = "1",
+            LOGOS_BLOCKCHAIN_METRICS_QUERY_URL = "http://me:s3cr3t@127.0.0.1:9", LOGOS_BLOCKCHAIN_GRAFANA_URL = "http://127.0.0.1:3000/" } }
+        assert.equal(0, result.code, result.text)
+        local said = "TESTNET_ENDPOINTS prometheus=http://*@127.0.0.1:9 grafana=http://127.0.0.1:3000 node-0=http://127.0.0.1:"
+        assert.matches(said, result.out, 1, true)
+    end)
+end)
+
+describe("the summary of a run that failed", function()
+    it("has the last lines of trouble, with time and slot", function()
+        local result = nodes.run(short([[ctx:wait_for_height(2) ctx:node(0):kill()
+            ctx:eventually(function() return ctx:logs(1):grep "WARN"[1] end) ctx:fail "as it is meant to"]], ":enable_node_control()"))
+        assert.equal(1, result.code, result.text)
+        assert.equal(1, #result.summary.log_lines, result.text)
+        assert.matches("node%-1 %d+%.%ds %(slot %d+%) WARN .*  logs/logos%-blockchain%-node%-1%.log:%d+\n", result.out)
+    end)
+end)

@@ -43,7 +43,7 @@ describe("ctx", function()
             equal(false, ok) equal("node-0", err.node) assert(err.code == "not_found", err.code)
             assert(ctx:random_node_client():consensus_info().height > 0)
             assert(ctx:cluster_client():consensus_info().height > 0)
-            assert(#ctx:logs(0) > 0)
+            assert(#ctx:logs(0):text() > 0)
             for _, d in ipairs(ctx:descriptors()) do assert(d.peer_id:match "^12D3KooW", d.peer_id) end
         end]]
     end)

@@ -1,6 +1,7 @@
 --- `ctx`: what the hooks of workloads and expectations get. One for each hook's owner; the run is behind it.
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
+local node_logs = require "tfl.node_logs"
 local node_handle = require "tfl.context.node"
 local pacer = require "tfl.core.pacer"
 local suggest = require "tfl.suggest"
@@ -274,12 +275,11 @@ end
 ---@return table[] nodes {name, index, peer_id, http, stake, dir, argv, command}
 function Context:descriptors() return self.run:descriptors() end
 
---- The end of a node's log, as text.
-function Context:logs(node, bytes)
+--- The log of a node.
+---@return tfl.NodeLog
+function Context:logs(node)
     local name = self:node(type(node) == "table" and node.name or node).name
-    local text = self.run.deployer:logs(name, bytes)
-    if #text > 0 then looked(self) end
-    return text
+    return node_logs.of(self.run, name, function() looked(self) end)
 end
 
 --- Metrics: ctx:telemetry():prometheus() is nil unless LOGOS_BLOCKCHAIN_METRICS_QUERY_URL says where it is; else it has query(q),

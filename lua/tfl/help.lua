@@ -82,6 +82,15 @@ Faults: needs :enable_node_control() in the scenario; {links = true} for those o
            ctx:figures{window = slots} → canonical, observed, forks, propagation_ms, transactions
 Codes: not_recovered, fork_unresolved, not_converged; inconclusive: fault_never_bit, no_sample. A node that dies unasked always fails.
 ]],
+    logs = [[
+Logs of the nodes: logs/logos-blockchain-node-N.log of the run's folder, two files of 32 MiB at most; tfl help env tells of
+LOGOS_BLOCKCHAIN_LOG_LEVEL, _LOG_DIR, _LOG_FILTER, _TESTS_TRACING. TFL_LOG is tfl's own log.
+  ctx:logs(node):grep(pattern, {since = "10s"}) → {{node =, text =, file =, line =, t =, slot =}…}   lines that match a Lua pattern
+  ctx:logs(node):text([bytes])                    the end of it
+  scenario:expect_no_log(pattern, {nodes = {0, "node-1"}})      no such line from a node's start to the end of the run (logged)
+t: seconds since the start of the run; t and slot are those of the time that a line, or one before it, begins with.
+A kind of your own gets n.level, n.log_filter and n.otlp {endpoint, service_name, protocol} from the environment, when they are set.
+]],
     metrics = [[
 Metrics: what Prometheus has seen of the nodes. LOGOS_BLOCKCHAIN_METRICS_QUERY_URL says where it is; scripts/setup/setup-observability.sh
 starts one that finds the nodes of each run by itself, with the labels run, scenario, node, kind and deployer.

@@ -3,6 +3,8 @@
 local client = require "tfl.core.client"
 local errors = require "tfl.errors"
 local foreign = require "tfl.foreign"
+local node_logs = require "tfl.node_logs"
+local telemetry = require "tfl.telemetry"
 
 local Specs = {}
 Specs.__index = Specs
@@ -18,6 +20,7 @@ local M = {}
 ---@field log string absolute: where its output goes
 ---@field image? {programs: string, circuits: string} folders of the image it runs in; nil: the programs of this host
 ---@field url? fun(port: integer): string address of a port for HTTP, when it is not that of host and port
+---@field gateway? string what this host is called within the image, for URLs that mean this host
 ---@field tracing? {level: string, logger: table} how it logs, as its file says it; nil: as the kind has it
 
 --- A deployer's side.
@@ -47,7 +50,7 @@ end
 ---@return tfl.KindNode
 function Specs:about(node)
     local sites, own = self.sites, self.own[node.name] or {}
-    local site, peers = sites.site(node), {}
+    local site, peers, logs = sites.site(node), {}, node_logs.settings()
     local by_index = {}
     for _, other in ipairs(sites.nodes()) do by_index[other.index] = other.name end
     for i, index in ipairs(node.dials) do
@@ -57,7 +60,9 @@ function Specs:about(node)
     return {
         index = node.index, name = node.name, degree = node.degree, leads = node.stake > 0, peers = peers, host = site.host,
         ports = site.ports, dirs = site.dirs, keys = { node_key = node.node_key, leader_key = node.leader_key },
-        image = site.image, tracing = site.tracing, args = own.args, config = own.config, settings = node.kind.settings or {},
+        image = site.image, tracing = site.tracing, level = logs.level, log_filter = logs.filter,
+        otlp = telemetry.otlp(sites.plan, node.name, site.gateway),
+        args = own.args, config = own.config, settings = node.kind.settings or {},
     }
 end
 

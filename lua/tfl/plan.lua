@@ -5,9 +5,11 @@ local describe = require "tfl.scenario"
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local kinds = require "tfl.kinds"
+local node_logs = require "tfl.node_logs"
 local safety = require "tfl.expectations.safety"
 local settle = require "tfl.settle"
 local sys = require "tfl.core.sys"
+local telemetry = require "tfl.telemetry"
 local topology = require "tfl.topology"
 local tx_inclusion = require "tfl.expectations.tx_inclusion"
 local wallets = require "tfl.wallets"
@@ -124,6 +126,13 @@ local function add_chaos(plan, scenario, options)
     end
 end
 
+--- What is wrong with variables that are not needed before nodes start is told before that all the same.
+local function check_environment(plan)
+    node_logs.settings()
+    telemetry.otlp(plan, "")
+    telemetry.url_of "LOGOS_BLOCKCHAIN_GRAFANA_URL"
+end
+
 ---@param scenario table from tfl.scenario
 ---@param options table {file, deployer, seed, nodes, duration, params, out}
 ---@return table plan raises usage and bad_config errors with the remedy
@@ -183,6 +192,7 @@ function M.build(scenario, options)
             plan.expected_blocks = plan.liveness.expected
         end
     end
+    check_environment(plan)
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
     plan.ready_seconds = slow * (backend.ready_seconds and backend.ready_seconds() or ready_seconds() or 30 + 0.1 * #plan.nodes)
     local window_seconds, finality = plan.window_slots * plan.slot_seconds, settle.bound_seconds(plan)

@@ -85,14 +85,10 @@ end
 
 local Scenario = {}
 
---- Names of the builder that a later version brings, so that a script written for it is told so.
-local later = { expect_no_log = true }
-
 local meta = {
     __name = "scenario",
     __index = function(_, name)
         if Scenario[name] then return Scenario[name] end
-        if later[name] then usage("scenario:%s is not there yet in this version of tfl", name) end
         usage("scenario:%s: there is no such method%s", tostring(name), suggest.hint(tostring(name), keys(Scenario)))
     end,
 }
@@ -239,17 +235,26 @@ function Scenario:expect_fork_resolution(options)
     return self:with_expectation(require("tfl.expectations.fork_resolution").new(options))
 end
 
+--- The name of an expectation of which there may be several: the second is NAME_2.
+local function numbered(scenario, name)
+    local taken, n = {}, 1
+    for _, other in ipairs(scenario.expectations) do taken[other.name] = true end
+    while taken[n == 1 and name or ("%s_%d"):format(name, n)] do n = n + 1 end
+    return n == 1 and name or ("%s_%d"):format(name, n)
+end
+
 --- What a query of Prometheus gives at the end, all its series, compared with a value by op ("<", "<=", ">", ">=", "==", "~="). `$run`
 --- in the query is the run.
 ---@param options {query: string, op: string, value: number, name: string|nil, within: any}
 function Scenario:expect_metric(options)
-    local function taken(name)
-        for _, other in ipairs(self.expectations) do
-            if other.name == name then return true end
-        end
-        return false
-    end
-    return self:with_expectation(require("tfl.expectations.metric").new(options, taken))
+    return self:with_expectation(require("tfl.expectations.metric").new(options, numbered(self, "metric")))
+end
+
+--- No node (none of options.nodes) logs a line that matches this Lua pattern, from its start to the end of the run.
+---@param pattern string
+---@param options? {nodes: any[]}
+function Scenario:expect_no_log(pattern, options)
+    return self:with_expectation(require("tfl.expectations.no_log").new(pattern, options, numbered(self, "no_log")))
 end
 
 --- Ends the description; loading a file does it for scenarios that were left open.

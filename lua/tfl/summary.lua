@@ -2,6 +2,7 @@
 local env = require "tfl.env"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
+local node_logs = require "tfl.node_logs"
 local task = require "tfl.core.task"
 local verdict = require "tfl.verdict"
 
@@ -127,6 +128,7 @@ end
 ---@return table summary
 function M.finish(run)
     local plan, figures = run.plan, run.feed_figures
+    node_logs.save(run)
     local disk = run.record:error()
     if disk then run:problem("infra", disk) end
     local judged, problem_verdicts = expectations(run), {}
@@ -150,7 +152,7 @@ function M.finish(run)
         expectations = judged, nodes_detail = nodes_detail(run, figures), host = run.host:summary(),
         problems = run.problems, error = problem and { code = problem.code, message = problem.message, node = problem.node }
             or json.null,
-        again = M.again(plan),
+        log_lines = (overall == "fail" or overall == "infra") and node_logs.trouble(run) or nil, again = M.again(plan),
     }
     run.record:event("verdict", { verdict = overall, exit_code = summary.exit_code })
     local ok, err = pcall(run.record.write, run.record, "summary.json", json.encode(summary, true))

@@ -4,6 +4,7 @@ local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local http = require "tfl.core.http"
 local json = require "tfl.core.json"
+local node_logs = require "tfl.node_logs"
 local proc = require "tfl.core.proc"
 local sys = require "tfl.core.sys"
 
@@ -122,6 +123,31 @@ function M.prometheus(run)
     return url and setmetatable({ url = url, run = run }, Prometheus)
 end
 
+-- ---- what nodes push themselves
+
+local INGEST, METRICS, ALL = "LOGOS_BLOCKCHAIN_METRICS_OTLP_INGEST_URL", "LOGOS_BLOCKCHAIN_OTLP_METRICS_ENDPOINT",
+    "LOGOS_BLOCKCHAIN_OTLP_ENDPOINT"
+
+local here = { localhost = true, ["127.0.0.1"] = true, ["[::1]"] = true, ["0.0.0.0"] = true }
+
+--- Where a node is to push its metrics by OTLP, when the environment says so. An ingest URL, or one with a path, is HTTP, others gRPC.
+---@param plan table
+---@param node string
+---@param gateway string|nil in containers, what this host is called there: localhost is meant as this host
+---@return {endpoint: string, service_name: string, protocol: "Grpc"|"Http"}|nil
+function M.otlp(plan, node, gateway)
+    local ingest = M.url_of(INGEST)
+    local url = ingest or M.url_of(METRICS) or M.url_of(ALL)
+    if not url then return nil end
+    local scheme, authority, rest = url:match "^(https?://)([^/]*)(.*)$"
+    local user, host, port = authority:match "^(.-@?)(%[[^%]]*%])(.*)$"
+    if not host then user, host, port = authority:match "^(.-@?)([^@:]+)(:?%d*)$" end
+    return {
+        endpoint = gateway and here[host] and scheme .. user .. gateway .. port .. rest or url, service_name = plan.run_id .. "/" .. node,
+        protocol = (ingest or url:match "^https?://[^/]+/.") and "Http" or "Grpc",
+    }
+end
+
 -- ---- targets
 
 --- The targets of a run as Prometheus reads them from files (file_sd_configs): nodes of kinds that have a page of metrics.
@@ -131,21 +157,43 @@ function M.targets(run)
     local list = {}
     for _, node in ipairs(run.nodes) do
         local page = node.kind.metrics
-        local host = page and run.started[node.name] and run.clients[node.name]:base_url():match "^https?://([^/]+)"
+        local url = page and run.started[node.name] and run.clients[node.name]:base_url() or ""
+        local host, path = url:match "^https?://([^/]+)(.*)$"
         if host then
             list[#list + 1] = { targets = { host }, labels = {
                 run = run.plan.run_id, scenario = run.plan.name, node = node.name, kind = node.kind.name, deployer = run.plan.deployer,
-                __metrics_path__ = page,
+                __metrics_path__ = path:gsub("/+$", "") .. page,
             } }
         end
     end
     return list
 end
 
+--- Says once what of the environment the kinds of a run can do nothing with.
+local function tell_of_kinds(run)
+    if run.kinds_told then return end
+    run.kinds_told = true
+    local told, filter = {}, node_logs.settings().filter
+    for _, node in ipairs(run.nodes) do
+        local kind = node.kind
+        if not told[kind.name] and not kind.await then -- a kind of the user's gets them as n.otlp and n.log_filter
+            told[kind.name] = true
+            if not kind.otlp and M.otlp(run.plan, node.name) then
+                run:say("telemetry", ("the kind %s has no OTLP, so it pushes no metrics; Prometheus can ask it (tfl help metrics)")
+                    :format(kind.name))
+            end
+            if not kind.log_filter and filter then
+                run:say("telemetry", ("the kind %s has no log filter: LOGOS_BLOCKCHAIN_LOG_FILTER changes nothing there"):format(kind.name))
+            end
+        end
+    end
+end
+
 --- Tells Prometheus of the nodes that were started, when somebody has made the folder for it (setup-observability.sh does). Again
 --- when there are more. What goes wrong is said once.
 ---@param run table
 function M.announce(run)
+    tell_of_kinds(run)
     local ok, err = pcall(function()
         local folder = proc.state_dir() .. "/targets"
         if not sys.stat(folder) then return end

@@ -32,6 +32,16 @@ function M.plain(text)
     return table.concat(out)
 end
 
+--- "node-2 31.2s (slot 157) WARN peer node-0: …  logs/logos-blockchain-node-2.log:412".
+---@param line table of tfl.NodeLog:grep
+---@return string
+function M.log_line(line)
+    local text = line.text:gsub("^%[?%d%d%d%d%-%S+%s*", "")
+    if #text > 120 then text = text:sub(1, (utf8.len(text) and utf8.offset(text, 0, 121) or 121) - 1) .. "…" end
+    local at = line.t and (" %.1fs%s"):format(line.t, line.slot and (" (slot %d)"):format(line.slot) or "") or ""
+    return ("%s%s %s  %s:%d"):format(line.node, at, text, line.file, line.line)
+end
+
 --- What a verdict looks like in a line, and its word at the head of a summary.
 ---@param verdict string
 ---@return string mark, string word
@@ -199,6 +209,7 @@ function M.summary(s, colour)
         if e.name == "tx_inclusion" then transactions(s, out, width) end
     end
     if s.verdict ~= "pass" then nodes(s, out) end
+    for _, line in ipairs(s.log_lines or {}) do out[#out + 1] = "      " .. M.clean(M.log_line(line)) end
     faults(s, out, width)
     out[#out + 1] = "    " .. M.pad("phases", width + 1) .. phases(s)
     if s.host and s.host.loop_lag_ms and s.verdict ~= "pass" then

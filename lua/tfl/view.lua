@@ -4,6 +4,7 @@ local availability = require "tfl.verdict.availability"
 local bounds = require "tfl.verdict.bounds"
 local errors = require "tfl.errors"
 local sys = require "tfl.core.sys"
+local telemetry = require "tfl.telemetry"
 local topology = require "tfl.core.topology"
 
 local View = {}
@@ -58,7 +59,8 @@ end
 function View:print_endpoints()
     local wanted = os.getenv "TESTNET_PRINT_ENDPOINTS"
     if not wanted or wanted == "" or wanted == "0" or wanted == "false" then return end
-    local words = { "TESTNET_ENDPOINTS", "prometheus=-", "grafana=-" }
+    local function known(name) return telemetry.url_of(name) or "-" end -- users and passwords go when it is written
+    local words = { "TESTNET_ENDPOINTS", "prometheus=" .. known(telemetry.VARIABLE), "grafana=" .. known "LOGOS_BLOCKCHAIN_GRAFANA_URL" }
     for _, name in ipairs(self:live_nodes()) do words[#words + 1] = ("%s=%s"):format(name, self.clients[name]:base_url()) end
     sys.write(1, table.concat(words, " ") .. "\n")
 end

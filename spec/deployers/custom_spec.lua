@@ -54,7 +54,7 @@ function w:start(ctx)
   n:stop()
   n:start()
   equal("running", n:state(), "started")
-  if #ctx:logs(1) == 0 then error "no log" end
+  if #ctx:logs(1):text() == 0 then error "no log" end
   local late = ctx:start_node "late"
   late:wait_ready()
 end
@@ -139,7 +139,8 @@ function d.stop(node, how) tfl.exec{"kill", how == "kill" and "-9" or "-15", her
 function d.logs(node) return "log of " .. node.handle.unit end
 ]] .. nodes.WORKLOAD .. [[
 function w:start(ctx)
-  equal("log of node-1", ctx:logs(1))
+  equal("log of node-1", ctx:logs(1):text())
+  equal("log of node-1", ctx:logs(1):grep("of node")[1].text)
   ctx:node(1):restart()
   equal("running", ctx:node(1):state())
   local ok, err = tfl.try(function() ctx:node(1):pause() end)

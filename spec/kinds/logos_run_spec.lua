@@ -178,3 +178,39 @@ it("has each node check its files before it is started: what it refuses is told 
     local record = support.read(support.path "out" .. "/nodes/node-0/record.txt")
     assert.equal(1, select(2, record:gsub("arg user.yaml", "")), record) -- it was asked once, and never started
 end)
+
+it("tells nodes of OTLP and of their log what the environment says, in their own files and arguments", function()
+    local file = nodes.scenario([[:topology_with(function(t) t:nodes(1):kind("logos"):slot_duration("1s"):active_slot_coeff(0.9)
+        :security_param(3, {unsafe_k = true}) end):with_workload(w):with_run_duration "2s"]],
+        nodes.WORKLOAD .. "function w:start(ctx) ctx:node(0):client():consensus_info() end")
+    local function told(more)
+        local result = support.run { file, "--quiet", "--keep", "--json", "--seed", "1", env = env("JUN", more) }
+        assert.truthy(result.summary and result.summary.verdict ~= "usage" and result.summary.verdict ~= "infra", result.text)
+        local folder = result.summary.dir .. "/nodes/node-0/"
+        return support.read(folder .. "user.yaml"), support.read(folder .. "record.txt"), result
+    end
+    local plain, plain_record = told {}
+    assert.is_nil(plain:find "metrics")
+    assert.matches("level: INFO", plain, 1, true)
+    assert.is_nil(plain_record:find("--log-filter", 1, true))
+    local function otlp(more)
+        local text = told(more)
+        local metrics = text:match "metrics: !Otlp\n(.-)\n  %w" or text:match "metrics: !Otlp\n(.*)"
+        assert.truthy(metrics, text)
+        return metrics:match "endpoint: '?([^'\n]+)", metrics:match "protocol: (%w+)", metrics:match "service_name: (%S+)"
+    end
+    local endpoint, protocol, name = otlp { LOGOS_BLOCKCHAIN_OTLP_ENDPOINT = "http://localhost:4317" }
+    assert.same({ "http://localhost:4317", "Grpc" }, { endpoint, protocol })
+    assert.matches("^spec%-1%-%x+/node%-0$", name)
+    endpoint, protocol = otlp { LOGOS_BLOCKCHAIN_OTLP_ENDPOINT = "http://localhost:4317",
+        LOGOS_BLOCKCHAIN_OTLP_METRICS_ENDPOINT = "http://localhost:4318/v1/metrics" }
+    assert.same({ "http://localhost:4318/v1/metrics", "Http" }, { endpoint, protocol })
+    local user, record, result = told { LOGOS_BLOCKCHAIN_METRICS_OTLP_INGEST_URL = "http://me:s3cr3t@127.0.0.1:9",
+        LOGOS_BLOCKCHAIN_OTLP_ENDPOINT = "http://localhost:4317", LOGOS_BLOCKCHAIN_LOG_LEVEL = "warn",
+        LOGOS_BLOCKCHAIN_LOG_FILTER = "cryptarchia=debug" }
+    assert.matches("endpoint: '?http://me:s3cr3t@127.0.0.1:9", user)
+    assert.matches("protocol: Http", user, 1, true)
+    assert.matches("level: WARN", user, 1, true)
+    assert.matches("arg --log-filter\narg cryptarchia=debug\n", record, 1, true)
+    assert.equal("", (support.sh(("grep -rl s3cr3t %s --exclude=user.yaml"):format(support.quote(result.summary.dir)))))
+end)

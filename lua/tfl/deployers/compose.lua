@@ -59,6 +59,7 @@ function Compose:site(node)
     site.host, site.dirs = "0.0.0.0", { run = "/node", data = "/node/data", log = "/node/logs" }
     site.tracing = settings.tracing(self.cluster, node)
     site.image = { programs = "/usr/local/bin", circuits = "/opt/circuits" }
+    site.gateway = #self.settings.extra_hosts > 0 and "host.docker.internal" or nil
     return site
 end
 

@@ -352,6 +352,8 @@ function Custom:logs(name, bytes)
     return bytes and text:sub(-bytes) or text
 end
 
+function Custom:log_path(name) return not self.members.logs and Local.log_path(self, name) or nil end
+
 function Custom:next_exit()
     local exit = Local.next_exit(self)
     if exit and not exit.asked and self.members.logs then

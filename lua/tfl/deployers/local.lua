@@ -257,6 +257,8 @@ end
 
 function Local:next_exit() return self.core:next_exit() end
 function Local:logs(name, bytes) return self.core:logs(name, bytes) end
+--- The file of a node's log, with .1 the one before it; nil when it is in no file.
+function Local:log_path(name) return self.specs[name] and self.specs[name].log end
 function Local:pid(name) return self.specs[name] and self.core:pid(name) end
 function Local:alive(name) return self.specs[name] ~= nil and self.core:alive(name) end
 

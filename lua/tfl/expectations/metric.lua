@@ -23,24 +23,19 @@ compare["!="] = compare["~="]
 local WITHIN = 20
 
 ---@param options {query: string, op: string, value: number, name: string|nil, within: any}
----@param taken fun(name: string): boolean
+---@param name string unless the options have one
 ---@return table expectation
-function M.new(options, taken)
+function M.new(options, name)
     options = errors.options("expect_metric", options, "query", "op", "value", "name", "within")
-    local function want(name, fine, expected)
-        if not fine then errors.usage("expect_metric: %s = %s: %s was expected", name, errors.show(options[name]), expected) end
+    local function want(key, fine, expected)
+        if not fine then errors.usage("expect_metric: %s = %s: %s was expected", key, errors.show(options[key]), expected) end
     end
     want("query", type(options.query) == "string" and options.query:find "%S", "a query of Prometheus")
     want("op", compare[options.op], '"<", "<=", ">", ">=", "==" or "~="')
     want("value", math.type(options.value) and options.value == options.value, "a number")
     want("name", options.name == nil or type(options.name) == "string", "a name")
-    local name, n = options.name or "metric", 1
-    while not options.name and taken(name) do
-        n = n + 1
-        name = "metric_" .. n
-    end
     return setmetatable({
-        name = name, query = options.query, op = options.op, value = options.value,
+        name = options.name or name, query = options.query, op = options.op, value = options.value,
         within = duration.to_seconds(options.within or WITHIN, { slot_seconds = 1, f = 1 }, "expect_metric, within"),
     }, Metric)
 end

@@ -10,7 +10,7 @@ local sys = require "tfl.core.sys"
 local M = {
     name = "logos", dialect = "logos", slots = true, ports = { "http", "p2p", "blend" }, peer_port = "p2p",
     genesis_grain_ms = 1000, -- its files tell the time of genesis in seconds
-    settings_of = { "version", "program", "deployment" },
+    settings_of = { "version", "program", "deployment" }, otlp = true, log_filter = true,
     capabilities = {
         link = "its nodes speak QUIC over UDP, and tfl's relays, which make link faults, carry TCP",
         replay = "its ledger needs proofs that tfl cannot check, so the chain cannot be replayed here",
@@ -212,6 +212,7 @@ function M.spec(node, cluster)
     local inside = node.image and (settings.program or node.image.programs .. "/" .. PROGRAM)
     local program, user = inside or program_of(settings), config.user(cluster.seed, node)
     local argv = { program, "user.yaml", "--deployment", "deployment.yaml" }
+    if node.log_filter then table.move({ "--log-filter", node.log_filter }, 1, 2, #argv + 1, argv) end
     table.move(node.args or {}, 1, #(node.args or {}), #argv + 1, argv)
     return {
         argv = argv,

@@ -203,6 +203,7 @@ end
 ---@field dirs {data:string, log:string}
 ---@field peers {host?:string, port:integer}[] whom it dials
 ---@field level? string
+---@field otlp? {endpoint:string, service_name:string, protocol:string}
 
 --- user.yaml of one node, as a table for core.yaml.emit. It holds secrets: write it for its owner alone.
 ---@param seed integer
@@ -232,7 +233,7 @@ function M.user(seed, node)
         } } },
         wallet = { known_keys = { [stake] = stake, [fund] = fund, [blend] = blend }, voucher_master_key_id = stake },
         tracing = { logger = { file = { directory = node.dirs.log, prefix = node.name .. ".log", appender_type = "Simple" },
-            stdout = true, stderr = false }, level = node.level or "INFO" },
+            stdout = true, stderr = false }, level = node.level or "INFO", metrics = node.otlp and yaml.tagged("!Otlp", node.otlp) },
         state = { base_folder = node.dirs.data },
     }
 end

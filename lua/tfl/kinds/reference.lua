@@ -19,6 +19,9 @@ local reference = { name = "reference", dialect = "reference", slots = true, met
 ---@field keys {node_key:string, leader_key:string} hex seeds
 ---@field leads? boolean false: it has no leader key in its file
 ---@field tracing? {level:string, logger:table} ERROR, WARN, INFO, DEBUG or TRACE; !Stdout or !File {directory: …}
+---@field level? string what LOGOS_BLOCKCHAIN_LOG_LEVEL says; wins over tracing
+---@field log_filter? string what LOGOS_BLOCKCHAIN_LOG_FILTER says, in the words of the real node
+---@field otlp? {endpoint:string, service_name:string, protocol:string} where it is to push its metrics
 ---@field program? string path of tfl-node
 ---@field image? {programs:string, circuits:string} folders of the image the node runs in, if it does
 ---@field settings table what tfl.kind{base = …} sets
@@ -52,7 +55,7 @@ function reference.user_config(node, tagged, null)
         local host = peer.host or "127.0.0.1"
         peers[i] = ("/%s/%s/tcp/%d"):format(host:match("^[%d%.]+$") and "ip4" or "dns4", host, peer.port)
     end
-    local host = node.host or "127.0.0.1"
+    local host, said = node.host or "127.0.0.1", node.tracing or {}
     return ordered({
         network = {
             backend = ordered({
@@ -63,7 +66,7 @@ function reference.user_config(node, tagged, null)
         cryptarchia = node.leads ~= false and { leader = { key = node.keys.leader_key } } or nil,
         api = { backend = { listen_address = ("%s:%d"):format(host, node.ports.http) } },
         state = { base_folder = node.dirs.data },
-        tracing = node.tracing or { level = "INFO", logger = tagged("!Stdout", null) },
+        tracing = { level = node.level or said.level or "INFO", logger = said.logger or tagged("!Stdout", null) },
     }, "network", "cryptarchia", "api", "state", "tracing")
 end
 

@@ -104,7 +104,7 @@ command("log", "NODE [LINES]", "the end of a node's log (20 lines)", "node", fun
     local name, lines = rest:match "^(%S+)%s*(.*)$"
     if not name then errors.usage ":log NODE [LINES]: say whose, as :log node-1" end
     local n = count(":log " .. name, lines, 20)
-    local text, all = session.ctx:logs(math.tointeger(tonumber(name)) or name, 64 * 1024), {}
+    local text, all = session.ctx:logs(math.tointeger(tonumber(name)) or name):text(64 * 1024), {}
     for line in text:gmatch "[^\n]+" do all[#all + 1] = line end
     if #all == 0 then return session:say("the log of %s is empty", name) end
     session:page(table.move(all, math.max(1, #all - n + 1), #all, 1, {}))

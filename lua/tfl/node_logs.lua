@@ -1,0 +1,179 @@
+--- The logs of nodes: what the environment wants of them, and what is in them. tfl's own log (TFL_LOG) is another matter.
+local duration = require "tfl.duration"
+local errors = require "tfl.errors"
+local proc = require "tfl.core.proc"
+local suggest = require "tfl.suggest"
+local sys = require "tfl.core.sys"
+local wait = require "tfl.core.wait"
+
+local M = {}
+
+local LEVELS = { "ERROR", "WARN", "INFO", "DEBUG", "TRACE" }
+
+local function env(name)
+    local value = os.getenv(name)
+    return value ~= "" and value or nil
+end
+
+--- What the environment says, the same for all deployers and kinds. Raises usage.
+---@return {level: string|nil, filter: string|nil, folder: string|nil}
+function M.settings()
+    local level, tracing = env "LOGOS_BLOCKCHAIN_LOG_LEVEL", env "LOGOS_BLOCKCHAIN_TESTS_TRACING"
+    local known = {}
+    for _, name in ipairs(LEVELS) do known[name] = name end
+    if level and not known[level:upper()] then
+        errors.usage("LOGOS_BLOCKCHAIN_LOG_LEVEL=%s: a level was expected%s", level, suggest.hint(level:upper(), LEVELS))
+    elseif tracing and tracing ~= "true" and tracing ~= "false" then
+        errors.usage("LOGOS_BLOCKCHAIN_TESTS_TRACING=%s: true or false was expected", tracing)
+    end
+    return {
+        level = level and level:upper() or tracing == "true" and "DEBUG" or nil, filter = env "LOGOS_BLOCKCHAIN_LOG_FILTER",
+        folder = env "LOGOS_BLOCKCHAIN_LOG_DIR",
+    }
+end
+
+-- ---- lines
+
+--- Days since 1970 of a date of the Gregorian calendar.
+local function days(y, m, d)
+    y = m <= 2 and y - 1 or y
+    local era, month = y // 400, (m + 9) % 12
+    local of_era = y - era * 400
+    return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + (153 * month + 2) // 5 + d - 1 - 719468
+end
+
+--- Unix time of the stamp that a line begins with, in UTC; nil when it has none.
+local function stamp(line)
+    local y, mo, d, h, mi, s, f = line:match "^%[?(%d%d%d%d)%-(%d%d)%-(%d%d)[T ](%d%d):(%d%d):(%d%d)(%.?%d*)"
+    if not y then return nil end
+    return days(tonumber(y), tonumber(mo), tonumber(d)) * 86400 + tonumber(h) * 3600 + tonumber(mi) * 60 + tonumber(s)
+        + (tonumber("0" .. f) or 0)
+end
+
+--- Calls fn(line, number, file) for each line; colours are taken out. Lets others have their turn between parts of a long file.
+local function each_line(path, fn)
+    local offset, number, rest = 0, 0, ""
+    while true do
+        local part, after = sys.read_from(path, offset)
+        if not part or part == "" then break end
+        offset, part = after, rest .. part
+        local from = 1
+        for line, next_at in part:gmatch "([^\n]*)\n()" do
+            number, from = number + 1, next_at
+            fn(line:find("\27", 1, true) and line:gsub("\27%[[%d;]*m", "") or line, number)
+        end
+        rest = part:sub(from)
+        wait.sleep(0)
+    end
+    if rest ~= "" then fn(rest, number + 1) end
+end
+
+--- A node's log, as ctx:logs(node) gives it.
+---@class tfl.NodeLog
+local Log = {}
+Log.__index = Log
+Log.__name = "log"
+Log.__tostring = function(self) return self:text() end
+
+--- Its end.
+---@param bytes? integer
+---@return string
+function Log:text(bytes)
+    local text = self.run.deployer:logs(self.node, bytes)
+    if #text > 0 then self.looked() end
+    return text
+end
+
+--- The files of a log, the older one first, or the text itself when the deployer has it elsewhere.
+local function each(self, fn)
+    local path = self.run.deployer:log_path(self.node)
+    if not path then
+        local number = 0
+        for line in self.run.deployer:logs(self.node):gmatch "[^\n]+" do
+            number = number + 1
+            fn(line, number, self.node)
+        end
+        return
+    end
+    wait.sleep(0.02) -- what it has written a moment ago is still on its way
+    local name = path:match "[^/]+$"
+    if sys.stat(path .. ".1") then each_line(path .. ".1", function(line, n) fn(line, n, "logs/" .. name .. ".1") end) end
+    each_line(path, function(line, n) fn(line, n, "logs/" .. name) end)
+end
+
+--- The lines that match a Lua pattern, in order. A line without a time of its own has that of the last one that had.
+---@param pattern string
+---@param options? {since: any} only those of the last so long
+---@return {node: string, text: string, file: string, line: integer, t: number|nil, slot: integer|nil}[] t: seconds since the start
+function Log:grep(pattern, options)
+    options = errors.options("log:grep", options, "since")
+    if type(pattern) ~= "string" or not pcall(string.find, "", pattern) then
+        errors.usage("log:grep: a Lua pattern was expected, got %s", errors.show(pattern))
+    end
+    local run, found, timed = self.run, {}, nil
+    local since = options.since and run:now() - duration.to_seconds(options.since, run.plan, "log:grep, since")
+    each(self, function(line, number, file)
+        self.looked()
+        if line:find "^%[?%d%d%d%d%-" then timed = line end
+        if not line:find(pattern) then return end
+        local unix = timed and stamp(timed)
+        local t = unix and unix - run.started_ms / 1000
+        if since and (not t or t < since) then return end
+        local slot = unix and run.genesis_ms and (unix * 1000 - run.genesis_ms) // run.plan.slot_ms
+        found[#found + 1] = {
+            node = self.node, text = line, file = file, line = number, t = t, slot = slot and slot >= 0 and math.tointeger(slot) or nil,
+        }
+    end)
+    return found
+end
+
+---@param run table
+---@param node string
+---@param looked? fun() called when something was seen
+---@return tfl.NodeLog
+function M.of(run, node, looked) return setmetatable({ run = run, node = node, looked = looked or function() end }, Log) end
+
+-- ---- the end of a run
+
+local TROUBLE = { "%f[%w]ERROR%f[%W]", "%f[%w]WARN%f[%W]", "panicked at" }
+local MOST_NODES, MOST_LINES, MOST_BYTES = 12, 4, 8 << 20
+
+--- The last lines of trouble in the logs, one of each node, the latest first.
+---@param run table
+---@return table[] of log:grep
+function M.trouble(run)
+    local list = {}
+    for i, node in ipairs(run.nodes) do
+        if i > MOST_NODES then break end
+        local path = run.started[node.name] and run.deployer:log_path(node.name)
+        local stat = path and sys.stat(path)
+        if stat and stat.size <= MOST_BYTES then
+            local last
+            for _, pattern in ipairs(TROUBLE) do
+                local found = M.of(run, node.name):grep(pattern)
+                local one = found[#found]
+                if one and (not last or (one.t or 0) > (last.t or 0)) then last = one end
+            end
+            list[#list + 1] = last
+        end
+    end
+    table.sort(list, function(a, b) return (a.t or 0) > (b.t or 0) end)
+    return table.move(list, 1, math.min(#list, MOST_LINES), 1, {})
+end
+
+--- With LOGOS_BLOCKCHAIN_LOG_DIR: the logs of the run go there, into a folder named as the run's, whatever becomes of that.
+---@param run table
+function M.save(run)
+    local folder = M.settings().folder
+    if not folder then return end
+    local to = ("%s/%s"):format(folder, run.dir:match "[^/]+$")
+    local ok, err = pcall(function()
+        for _, argv in ipairs { { "mkdir", "-p", "--", to }, { "cp", "-Rf", "--", run.dir .. "/logs/.", to } } do
+            local result = proc.exec(argv)
+            if result.code ~= 0 then error(errors.new("io", "%s", result.stderr), 0) end
+        end
+    end)
+    if not ok then run:say("logs", ("LOGOS_BLOCKCHAIN_LOG_DIR=%s: the logs are not there: %s"):format(folder, errors.text(err))) end
+end
+
+return M
