@@ -183,6 +183,8 @@ enum tfl_submit_answer tfl_submit_answer(int status, const char *text)
         return TFL_SUBMIT_ACCEPTED;
     if (status == 500 && strcasestr(text, "already in mempool")) /* how older nodes take one twice */
         return TFL_SUBMIT_ACCEPTED;
+    if (status >= 400 && tfl_reply_of_cluster(text, strlen(text)))
+        return TFL_SUBMIT_LATER;
     return status / 100 == 5 || status == 404 || status == 408 || status == 429 ? TFL_SUBMIT_LATER
                                                                                 : TFL_SUBMIT_REJECTED;
 }
@@ -220,6 +222,11 @@ static void answered(struct tfl_op *op)
     memcpy(o->content_type, h->content_type, sizeof o->content_type);
     tfl_op_free(op);
     o->http = NULL;
+    if (o->status >= 400 && o->body.len && tfl_reply_of_cluster(o->body.data, o->body.len)) {
+        TFL_FREE char *words = tfl_reply_words(o->body.data, o->body.len);
+        end(o, tfl_fail(&err, TFL_E_CONNECT, "the cluster cannot reach it: %s", words), &err);
+        return;
+    }
     /* no page of late slots: the node does not count them */
     bool no_page = o->question == TFL_ASK_SLOTS && (o->status == 404 || o->status == 405);
     bool as_it_is = o->question == TFL_ASK_RAW || no_page;

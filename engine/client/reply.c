@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "client/json_in.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,22 @@ static int get_array(struct json_object *json, const char *field, size_t *n, str
         return tfl_fail(err, TFL_E_TOO_LARGE, "field %s: a list of %zu entries, at most %d are read", field,
             *n, MAX_LIST);
     return 0;
+}
+
+bool tfl_reply_of_cluster(const char *body, size_t n)
+{
+    static const char *const words[] = {
+        "{", "\"kind\"", ":", "\"Status\"", ",", "\"apiVersion\"", ":", "\"v1\""};
+    const char *end = body + n;
+    for (size_t i = 0; i < TFL_LEN(words); i++) {
+        size_t len = strlen(words[i]);
+        while (body < end && isspace((unsigned char)*body))
+            body++;
+        if ((size_t)(end - body) < len || memcmp(body, words[i], len) != 0)
+            return false;
+        body += len;
+    }
+    return true;
 }
 
 char *tfl_reply_words(const char *body, size_t n)

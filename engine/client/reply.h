@@ -20,6 +20,9 @@ struct tfl_node_info {
  * ("(no text)" when there is none), at most 200 bytes; control characters are spaces. Owned by the caller. */
 char *tfl_reply_words(const char *body, size_t n);
 
+/* Is it the API server of a Kubernetes cluster that speaks here ({"kind":"Status",…}), because it cannot reach the node behind it? */
+bool tfl_reply_of_cluster(const char *body, size_t n);
+
 /* All known shapes: fields under cryptarchia_info or at the root; state, mode or mode.Started. */
 int tfl_reply_info(struct json_object *json, struct tfl_node_info *info, struct tfl_error *err);
 

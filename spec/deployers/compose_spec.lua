@@ -157,7 +157,7 @@ docker.describe("-d compose", function()
         local socket = support.path "engine.sock"
         local function engine()
             local between = support.start {
-                program = "python3", support.root .. "/spec/support/unix_pipe.py", socket, "/var/run/docker.sock",
+                program = "python3", support.root .. "/spec/support/pipe.py", socket, "/var/run/docker.sock",
             }
             support.eventually(function() return os.rename(socket, socket) end)
             return between

@@ -120,6 +120,71 @@ k8s.describe("-d k8s", function()
         assert.matches("node%-%d: its pod cannot run: ErrImageNeverPull", result.text)
     end)
 
+    --- A kubeconfig with what the function changes in it.
+    local function config(change)
+        local made = support.json(k8s.run "config view --raw --flatten --minify -o json")
+        change(made.clusters[1].cluster, made.users[1].user)
+        return support.write("kubeconfig", require("dkjson").encode(made))
+    end
+
+    it("goes on when the API server is away for ten seconds", function()
+        local free = [[import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])]]
+        local port, target = support.sh("python3 -c " .. support.quote(free)), nil
+        port = "127.0.0.1:" .. port:match "%d+"
+        local spec = liveness("-t", "30s", "--json")
+        spec.env.KUBECONFIG = config(function(cluster)
+            target = cluster.server:match "^https://([^/]+)"
+            cluster.server, cluster["tls-server-name"] = "https://" .. port, target:match "^[^:]+"
+        end)
+        local function pipe() return support.start { program = "python3", support.root .. "/spec/support/pipe.py", port, target } end
+        local way = pipe()
+        local run = support.start(spec)
+        run:wait_output("liveness: run", 90)
+        way:signal "KILL"
+        local events = support.run_folder() .. "/events.jsonl"
+        support.eventually(function() return support.read(events):find '"cluster_away"' end, 10, "the news")
+        local since = os.time()
+        support.eventually(function() return os.time() > since + 9 end, 15, "ten seconds")
+        way = pipe()
+        local result = run:wait(90)
+        assert.equal(0, result.code, result.text)
+        assert.matches('"cluster_back"', support.read(events), 1, true)
+        assert.equal("", live "liveness")
+        way:signal "KILL"
+    end)
+
+    it("says which right is missing, and makes nothing then", function()
+        local spec = liveness()
+        spec.env.KUBECONFIG = config(function(_, user) user.as = "tfl-nobody" end)
+        local result = support.run(spec)
+        assert.equal(3, result.code, result.text)
+        assert.matches("this user may not create namespaces: forbidden; the user of this kubeconfig lacks that right (RBAC)",
+            result.text, 1, true)
+        spec.env.KUBECONFIG = config(function(cluster) cluster.server = "https://127.0.0.1:9" end)
+        result = support.run(spec)
+        assert.equal(3, result.code, result.text)
+        assert.matches("the API server cannot be reached: is the cluster up, and KUBECONFIG the right one?", result.text, 1, true)
+        spec.env.PATH = "/nowhere"
+        result = support.run(spec)
+        assert.equal(3, result.code, result.text)
+        assert.matches("install one from 1.20 on, and have it on PATH", result.text, 1, true)
+    end)
+
+    it("runs programs beside a node, with its disk", function()
+        local result = support.run(on_cluster { "-d", "k8s", script [[
+            ctx:wait_for_height(2)
+            ctx:node(1):stop()
+            local command = ctx:descriptors()[2].command
+            for _, word in ipairs{"user.yaml", "--deployment", "deployment.yaml", "--check-store"} do table.insert(command, word) end
+            command.timeout = "30s"
+            local said = tfl.exec(command)
+            assert(said.code == 0 and said.stdout:find "The store is sound: [1-9]", said.stdout .. said.stderr)
+            command[#command] = "--nonsense"
+            assert(tfl.exec(command).code == 2)
+        ]] })
+        assert.equal(0, result.code, result.text)
+    end)
+
     it("gives pods the time that the environment says", function()
         for name, said in pairs {
             K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS = "its pod does not run after 0.01s", K8S_RUNNER_HTTP_TIMEOUT_SECS = "within 0.01s",

@@ -97,16 +97,21 @@ function K8s:prepare(plan)
     self.run = {
         namespace = namespace, run = run, image = images.name(), pull_policy = self.settings.pull_policy,
         labels = { ["app.kubernetes.io/managed-by"] = "tfl", ["tfl.run"] = run },
-        claims = self:has_storage(), node_ports = self.settings.node_host ~= nil,
+        claims = self:has_storage(), machines = {}, node_ports = self.settings.node_host ~= nil,
     }
     local shared = self.settings.namespace
         and self.cluster:kubectl { "get", "namespace", namespace, "--ignore-not-found", "-o", "name" } ~= ""
+    for _, verb in ipairs { "create", "delete" } do
+        self.cluster:need_right(verb, shared and "statefulsets.apps" or "namespaces", shared and namespace or nil)
+    end
+    if not self.run.claims then self.run.machines = self.cluster:machines() end
     local undo = shared and { "delete", objects.KINDS, "-n", namespace, "-l", "tfl.run=" .. run } or { "delete", "namespace", namespace }
     table.move({ "--wait=false", "--ignore-not-found" }, 1, 2, #undo + 1, undo)
     self.undo = self.cluster:words(undo)
     if not self.settings.preserve then
         self.ledger = proc.ledger_add { undo = "argv", argv = self.undo, cwd = sys.cwd(), within = 60 }
     end
+    proc.exec { "mkdir", "-p", self.dir .. "/k8s" }
     self.first = {}
     if not shared then self.first[1] = objects.namespace(self.run) end
     if not self.run.claims then table.insert(self.first, objects.sweeper(self.run)) end
@@ -132,7 +137,6 @@ function K8s:apply(items)
     if #items == 0 then return end
     self.installs = self.installs + 1
     local path = ("%s/k8s/objects-%d.json"):format(self.dir, self.installs)
-    proc.exec { "mkdir", "-p", self.dir .. "/k8s" }
     sys.write_file(path, json.encode(objects.list(items)))
     local said = self.cluster:kubectl { "apply", "--server-side", "--force-conflicts", "--field-manager=tfl", "--validate=false",
         "-f", path, timeout = INSTALL_SECONDS + 2 * #items }
@@ -180,7 +184,8 @@ local function wanted(self, own, node, spec)
         error(err, 0)
     end
     return {
-        object = own.object, name = node.name, image = spec.image or self.run.image, argv = spec.argv, env = env, files = spec.files or {},
+        object = own.object, name = node.name, index = node.index, image = spec.image or self.run.image, argv = spec.argv, env = env,
+        files = spec.files or {},
         ports = self.addresses[node.index], api = node.kind.api_port or not node.kind.relay and "http" or nil,
         ready_path = spec.ready and spec.ready.path or spec.await and spec.await.http or nil, stop_signal = spec.stop_signal or "TERM",
         disk = ("%s/%s.%d"):format(objects.disks(self.run), own.object, own.disk),
@@ -237,6 +242,7 @@ function K8s:launch(node, spec)
         own.revision = own.revision + 1
         want.files_name = ("%s-files-%d"):format(own.object, own.revision)
         own.wanted = want
+        sys.write_file(("%s/k8s/%s-beside.json"):format(self.dir, own.object), json.encode(objects.beside(self.run, want)))
         self.batch:add(own)
         own.key = key
     end
@@ -245,6 +251,23 @@ function K8s:launch(node, spec)
     own.up = true
     own.following = self:spawn("log", self.follow_log, self, own, spec.log, own.running)
     if own.trouble then self:ended(own) end
+end
+
+--- Makes a pod like the node's, runs the program in it, takes it away. $1: its file, $2: the program, then arguments.
+local BESIDE = [[
+file=$1; shift
+pod=$(%s create -f "$file" -o name) || exit 125
+%s wait --for=condition=Ready --timeout=60s "$pod" >/dev/null && %s exec "$pod" -- "$@"
+code=$?
+%s delete "$pod" --now --wait=false >/dev/null
+exit $code]]
+
+--- In a pod of its own, like the node's, with its disk.
+function K8s:command(spec, program)
+    local words = self.cluster:words { "-n", self.run.namespace }
+    for i, word in ipairs(words) do words[i] = "'" .. word:gsub("'", "'\\''") .. "'" end
+    local script = BESIDE:gsub("%%s", (table.concat(words, " "):gsub("%%", "%%%%")))
+    return { "sh", "-c", script, "sh", ("%s/k8s/%s-beside.json"):format(self.dir, self.own[spec.name].object), program or spec.argv[1] }
 end
 
 -- ---- stop

@@ -246,6 +246,29 @@ static void takes_other_paths(void **state)
     assert_int_equal(tfl_client_set_path(w->client, "info", "/a b", &err), -1);
 }
 
+static void knows_a_cluster_that_cannot_reach_its_node(void **state)
+{
+    static const char said[] =
+        "{\n \"kind\": \"Status\", \"apiVersion\": \"v1\", \"message\": \"address not allowed\", "
+        "\"code\": 400}";
+    struct world *w = *state;
+    serve(w, NULL, answer);
+    w->status = 400;
+    w->reply = said;
+    finish(w, tfl_client_submit(w->client, "{}", 2, 0));
+    assert_int_equal(w->op->op.err.code, TFL_E_CONNECT);
+    assert_non_null(strstr(w->op->op.err.msg, "the cluster cannot reach it: address not allowed"));
+    drop(w);
+    assert_int_equal(tfl_submit_answer(400, said), TFL_SUBMIT_LATER);
+    assert_int_equal(
+        tfl_submit_answer(400, "{\"kind\":\"Invalid\",\"apiVersion\":\"v1\"}"), TFL_SUBMIT_REJECTED);
+    assert_int_equal(tfl_submit_answer(400, "{\"kind\":\"Status\""), TFL_SUBMIT_REJECTED);
+    w->reply = "{\"kind\":\"Status\",\"apiVersion\":\"v2\"}";
+    finish(w, tfl_client_submit(w->client, "{}", 2, 0));
+    assert_int_equal(w->op->op.err.code, TFL_E_REJECTED);
+    drop(w);
+}
+
 static void is_cancelled_at_any_time(void **state)
 {
     struct world *w = *state;
@@ -281,6 +304,7 @@ int main(void)
         SPEC(gives_raw_answers),
         SPEC(refuses_bad_addresses),
         SPEC(takes_other_paths),
+        SPEC(knows_a_cluster_that_cannot_reach_its_node),
         SPEC(is_cancelled_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ local function told(what, text)
         hint = "the user of this kubeconfig lacks that right (RBAC)"
     elseif low:find("unauthorized", 1, true) or low:find("must be logged in", 1, true) then
         hint = "the cluster does not know the credentials of this kubeconfig, or they have expired: log in again"
-    elseif low:find("connection refused", 1, true) or low:find("no such host", 1, true) or low:find("timeout", 1, true)
+    elseif low:find("refused", 1, true) or low:find("no such host", 1, true) or low:find("timeout", 1, true)
         or low:find("unable to connect", 1, true) then
         hint, code = "the API server cannot be reached: is the cluster up, and KUBECONFIG the right one?", "connect"
     end
@@ -73,6 +73,37 @@ end
 function Cluster:read(words)
     table.move({ "-o", "json" }, 1, 2, #words + 1, words)
     return json.decode(self:kubectl(words))
+end
+
+--- Raises spawn when the user of the kubeconfig may not do this.
+---@param verb string "create"
+---@param kind string "namespaces"
+---@param namespace string|nil
+function Cluster:need_right(verb, kind, namespace)
+    local words = { "auth", "can-i", verb, kind }
+    if namespace then table.move({ "-n", namespace }, 1, 2, 5, words) end
+    local result = try(self:words(words))
+    if result.ok then return end
+    local said = result.stdout .. result.stderr
+    if not said:match "^no" then error(told("kubectl auth can-i", said), 0) end
+    error(told(("this user may not %s %s%s"):format(verb, kind, namespace and " in the namespace " .. namespace or ""), "forbidden"), 0)
+end
+
+--- Host names of the machines of the cluster that take pods: a disk that is a folder of one of them binds its node to it.
+---@return string[]
+function Cluster:machines()
+    local names = {}
+    for _, machine in ipairs(self:read { "get", "nodes" }.items) do
+        local ready, taken = false, machine.spec.unschedulable
+        for _, condition in ipairs(machine.status.conditions or {}) do
+            ready = ready or condition.type == "Ready" and condition.status == "True"
+        end
+        for _, taint in ipairs(machine.spec.taints or {}) do taken = taken or taint.effect ~= "PreferNoSchedule" end
+        if ready and not taken then names[#names + 1] = machine.metadata.labels["kubernetes.io/hostname"] end
+    end
+    if #names == 0 then error(errors.new("spawn", "no machine of the cluster is ready to take pods (kubectl get nodes)"), 0) end
+    table.sort(names)
+    return names
 end
 
 -- ---- the API through the proxy
@@ -194,17 +225,14 @@ end
 --- Follows all objects of a kind: what there is, then every change, whatever happens to the connection. Ends only with its task.
 ---@param kind string "pods"
 ---@param selector string|nil of labels
----@param seen fun(type: string, object: table) type: LISTED, ADDED, MODIFIED, DELETED
+---@param seen fun(type: string, object: table) type: ADDED, MODIFIED, DELETED
 ---@param listed fun(items: table[]) all there is at a moment: what is not among them is gone
----@param trouble fun(err: table|nil, since: number) the API is away since then; nil: it is back
-function Cluster:follow(kind, selector, seen, listed, trouble)
+function Cluster:follow(kind, selector, seen, listed)
     local filter = selector and "&labelSelector=" .. selector:gsub("[^%w%.%-_]", function(c) return ("%%%02X"):format(c:byte()) end) or ""
-    local since
     while true do
         local close = function() end
-        local ok, err = pcall(function()
+        local ok = pcall(function()
             local all = self:ask("GET", self:path(kind), { query = "limit=5000" .. filter, patience = 0 })
-            if since then since = trouble(nil, since) end
             listed(all.items)
             local next_line
             next_line, close = self:lines(self:path(kind),
@@ -216,10 +244,6 @@ function Cluster:follow(kind, selector, seen, listed, trouble)
             end
         end)
         close()
-        if not ok then
-            since = since or task.now()
-            trouble(err, since)
-        end
         wait.sleep(ok and 0.05 or 0.5)
     end
 end

@@ -20,6 +20,7 @@ M.KINDS = "statefulsets,daemonsets,services,configmaps,secrets,persistentvolumec
 ---@field pull_policy string
 ---@field claims boolean volumes are made by a StorageClass
 ---@field node_ports boolean
+---@field machines string[] host names of the cluster's nodes among which those of the run are dealt out; none: the cluster decides
 
 --- One node.
 ---@class tfl.K8sNode
@@ -30,6 +31,7 @@ M.KINDS = "statefulsets,daemonsets,services,configmaps,secrets,persistentvolumec
 ---@field env table<string, string>
 ---@field files table<string, {content: string, mode: integer}>
 ---@field files_name string name of the ConfigMap and the Secret with them
+---@field index integer
 ---@field disk string folder on its volume; another one is another disk
 ---@field ports table<string, integer>
 ---@field api string|nil name of the port of its API
@@ -106,18 +108,24 @@ local function security()
     return { allowPrivilegeEscalation = false, privileged = false, readOnlyRootFilesystem = true, capabilities = { drop = { "ALL" } } }
 end
 
-local function container(run, node, mounts)
-    local env, api = {}, node.api and node.ports[node.api]
+--- What nodes and the programs beside them have in common: files, disk, rights, and the machine where the disk is.
+local function pod(run, node, about)
+    local _, mounts = files(run, node)
+    local env, volumes, machine = {}, {}, run.machines[node.index % math.max(1, #run.machines) + 1]
     for i, name in ipairs(sorted(node.env)) do env[i] = { name = name, value = node.env[name] } end
     table.insert(mounts, 1, { name = "disk", mountPath = "/node", subPath = node.disk })
+    volumes[1] = { name = "config", configMap = { name = node.files_name, defaultMode = tonumber("555", 8) } }
+    volumes[2] = { name = "secret", secret = { secretName = node.files_name, defaultMode = tonumber("444", 8) } }
+    if not run.claims then volumes[3] = { name = "disk", hostPath = { path = M.HOST_FOLDER, type = "Directory" } } end
+    local container = {
+        image = node.image, imagePullPolicy = run.pull_policy, workingDir = "/node", env = env, volumeMounts = mounts,
+        securityContext = security(), resources = { requests = { cpu = "50m", memory = "64Mi" }, limits = { cpu = "2", memory = "2Gi" } },
+    }
+    for key, value in pairs(about) do container[key] = value end
     return {
-        name = "node", image = node.image, imagePullPolicy = run.pull_policy, command = node.argv, workingDir = "/node", env = env,
-        volumeMounts = mounts, securityContext = security(), terminationMessagePolicy = "File",
-        resources = { requests = { cpu = "50m", memory = "64Mi" }, limits = { cpu = "2", memory = "2Gi" } },
-        readinessProbe = api and { periodSeconds = 1, timeoutSeconds = 5,
-            httpGet = node.ready_path and { path = node.ready_path, port = api } or nil,
-            tcpSocket = not node.ready_path and { port = api } or nil } or nil,
-        lifecycle = node.stop_signal ~= "TERM" and { preStop = { exec = { command = M.signal(run, node, node.stop_signal) } } } or nil,
+        terminationGracePeriodSeconds = GRACE, shareProcessNamespace = true, automountServiceAccountToken = false,
+        enableServiceLinks = false, securityContext = pod_security(run), volumes = volumes, containers = { container },
+        nodeSelector = machine and { ["kubernetes.io/hostname"] = machine } or nil,
     }
 end
 
@@ -126,34 +134,50 @@ local function claim(run)
         spec = { accessModes = { "ReadWriteOnce" }, resources = { requests = { storage = DISK } } } }
 end
 
+--- Ready is what tfl asks, too. There is no liveness probe: a node that hangs is for the scenario to judge, not for the cluster to end.
+local function readiness(node)
+    local port = node.api and node.ports[node.api]
+    return port and { periodSeconds = 1, timeoutSeconds = 5, httpGet = node.ready_path and { path = node.ready_path, port = port } or nil,
+        tcpSocket = not node.ready_path and { port = port } or nil } or nil
+end
+
 ---@param run tfl.K8sRun
 ---@param node tfl.K8sNode
 ---@return table[] objects all that makes the node run, but its Service
 function M.node(run, node)
-    local objects, mounts = files(run, node)
-    local volumes = {
-        { name = "config", configMap = { name = node.files_name, defaultMode = tonumber("555", 8) } },
-        { name = "secret", secret = { secretName = node.files_name, defaultMode = tonumber("444", 8) } },
-    }
-    if not run.claims then volumes[3] = { name = "disk", hostPath = { path = M.HOST_FOLDER, type = "Directory" } } end
-    local labels = labelled(run, node.object, node_label(node)).labels
+    local objects = files(run, node)
+    local meta = labelled(run, node.object, node_label(node))
     objects[3] = {
-        apiVersion = "apps/v1", kind = "StatefulSet", metadata = labelled(run, node.object, node_label(node)),
+        apiVersion = "apps/v1", kind = "StatefulSet", metadata = meta,
         spec = {
             serviceName = node.object, replicas = 1, podManagementPolicy = "Parallel", updateStrategy = { type = "OnDelete" },
             selector = { matchLabels = { ["tfl.run"] = run.run, ["tfl.object"] = node.object } },
             volumeClaimTemplates = run.claims and { claim(run) } or nil,
             template = {
-                metadata = { labels = labels, annotations = { ["tfl.node"] = node.name } },
-                spec = {
-                    terminationGracePeriodSeconds = GRACE, shareProcessNamespace = true, automountServiceAccountToken = false,
-                    enableServiceLinks = false, securityContext = pod_security(run), volumes = volumes,
-                    containers = { container(run, node, mounts) },
-                },
+                metadata = { labels = meta.labels, annotations = { ["tfl.node"] = node.name } },
+                spec = pod(run, node, {
+                    name = "node", command = node.argv, readinessProbe = readiness(node),
+                    lifecycle = node.stop_signal ~= "TERM" and { preStop = { exec = { command = M.signal(run, node, node.stop_signal) } } }
+                        or nil,
+                }),
             },
         },
     }
     return objects
+end
+
+--- A pod that waits, with all that the node has, for programs to be run beside it.
+---@return table
+function M.beside(run, node)
+    local waits = node.image == run.image and { "/usr/local/bin/tfl-node", "--sweep", "/nothing" } or { "/bin/sh", "-c", "sleep 3600" }
+    local spec = pod(run, node, { name = "beside", command = waits })
+    spec.restartPolicy = "Never"
+    if run.claims then
+        table.insert(spec.volumes, { name = "disk", persistentVolumeClaim = { claimName = ("disk-%s-0"):format(node.object) } })
+    end
+    local meta = labelled(run, nil, { ["tfl.beside"] = node.object })
+    meta.generateName = node.object .. "-beside-"
+    return { apiVersion = "v1", kind = "Pod", metadata = meta, spec = spec }
 end
 
 --- The command that sends a signal to a node from within its pod. An image of others has a shell for it, tfl's own needs none.

@@ -8,6 +8,7 @@ local wait = require "tfl.core.wait"
 local Watch = {}
 
 local LOST_SECONDS = 60 -- without an answer of the API server the run cannot go on
+local PING_SECONDS = 2 -- between two looks whether it answers
 local LOG_SECONDS = 2 -- what a node has printed is read within this after its end
 
 --- A task that ends with the deployer at the latest.
@@ -108,18 +109,6 @@ local function follow_pods(self)
         for _, own in pairs(self.own) do
             if own.uid and not there[own.uid] then gone(self, own, own.uid, "its pod was deleted, and not by tfl") end
         end
-    end, function(err, since)
-        if not err then
-            self.event("cluster_back", { seconds = task.now() - since })
-            self.away = nil
-        elseif err.status == 401 or err.status == 403 then
-            self:lost(err)
-        elseif task.now() - since > LOST_SECONDS then
-            self:lost(errors.new("connect", "the API server of the cluster has not answered for %ds (%s)", LOST_SECONDS, err.message))
-        elseif not self.away then
-            self.away = true
-            self.event("cluster_away", { message = err.message })
-        end
     end)
 end
 
@@ -153,10 +142,34 @@ local function follow_events(self)
         if type ~= "DELETED" then hear(event) end
     end, function(events)
         for _, event in ipairs(events) do hear(event) end
-    end, function() end)
+    end)
+end
+
+--- A cluster that does not answer for a while is no reason to end a run whose nodes may be fine; for a minute it is.
+local function ping(self)
+    local since, away
+    while true do
+        wait.sleep(PING_SECONDS)
+        local ok, err = pcall(self.cluster.ask, self.cluster, "GET", self.cluster:path "pods", { query = "limit=1", patience = 0 })
+        if ok then
+            if away then self.event("cluster_back", { seconds = task.now() - since }) end
+            since, away = nil, nil
+        elseif err.status == 401 or err.status == 403 then
+            return self:lost(err)
+        else
+            since = since or task.now()
+            if not away then self.event("cluster_away", { message = err.message }) end
+            away = true
+            if task.now() - since > LOST_SECONDS then
+                return self:lost(errors.new("connect", "the API server of the cluster has not answered for %ds (%s)", LOST_SECONDS,
+                    err.message))
+            end
+        end
+    end
 end
 
 function Watch:begin_watch()
+    self:spawn("ping", ping, self)
     self:spawn("pods", follow_pods, self)
     self:spawn("events", follow_events, self)
 end
@@ -170,7 +183,8 @@ end
 function Watch:follow_log(own, path, uid)
     local write, last = log_file.writer(path), ""
     local _ <close> = setmetatable({}, { __close = function() write(nil) end })
-    while own.up and own.uid == uid do
+    local given_up
+    while own.up and own.uid == uid and not given_up do
         local close = function() end
         pcall(function()
             local next_line
@@ -180,7 +194,11 @@ function Watch:follow_log(own, path, uid)
                 local stamp, said = line:match "^(%S+) ?(.*)$"
                 if stamp and stamp > last then
                     last = stamp
-                    write(said .. "\n")
+                    local written, why = write(said .. "\n")
+                    if not written then
+                        given_up = true
+                        return self.say(("%s: its log is given up: %s"):format(own.name, why))
+                    end
                 end
             end
         end)
