@@ -194,8 +194,10 @@ static int check_status(struct tfl_client_op *o, struct tfl_error *err)
     enum tfl_code code = TFL_E_HTTP_STATUS;
     if (o->status == 200)
         return 0;
-    if (o->question == TFL_ASK_SUBMIT || o->question == TFL_ASK_TRANSFER) {
-        enum tfl_submit_answer answer = tfl_submit_answer(o->status, o->body.len ? o->body.data : "");
+    bool transfer = o->question == TFL_ASK_TRANSFER; /* whose words never mean that it was taken before */
+    if (o->question == TFL_ASK_SUBMIT || transfer) {
+        const char *text = transfer || !o->body.len ? "" : o->body.data;
+        enum tfl_submit_answer answer = tfl_submit_answer(o->status, text);
         if (answer == TFL_SUBMIT_ACCEPTED)
             return 0;
         code = answer == TFL_SUBMIT_REJECTED ? TFL_E_REJECTED : code;
@@ -203,7 +205,7 @@ static int check_status(struct tfl_client_op *o, struct tfl_error *err)
     if (o->question == TFL_ASK_BLOCK && o->status == 404)
         return tfl_fail(err, TFL_E_NOT_FOUND, "there is no such block");
     TFL_FREE char *words = tfl_reply_words(o->body.data, o->body.len);
-    return tfl_fail(err, code, "status %d, expected 200: %s", o->status, words);
+    return tfl_fail(err, code, "status %d, expected %d: %s", o->status, transfer ? 201 : 200, words);
 }
 
 static void answered(struct tfl_op *op)

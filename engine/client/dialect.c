@@ -63,6 +63,7 @@ static const struct {
     QUESTION(stream_old),
     QUESTION(late_slots),
     QUESTION(submit),
+    QUESTION(transfer),
     QUESTION(mempool),
 #undef QUESTION
 };

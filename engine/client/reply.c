@@ -238,15 +238,30 @@ void tfl_block_head_done(struct tfl_block_head *block)
     block->txs = NULL;
 }
 
+/* The forms before April 2026 are the ones whose blocks may come as they are stored, without hashes. */
+static bool is_old_tx(struct json_object *mantle)
+{
+    return member(mantle, "ledger_tx") || member(mantle, "execution_gas_price");
+}
+
+static int get_tx(struct json_object *tx, size_t i, struct tfl_hash *out, struct tfl_error *err)
+{
+    struct json_object *mantle = member(tx, "mantle_tx"), *hash = member(mantle, "hash");
+    char field[64];
+    if (!json_object_is_type(mantle, json_type_object)) {
+        snprintf(field, sizeof field, "transactions[%zu]", i);
+        return wrong(field, "an object with mantle_tx", tx, err);
+    }
+    snprintf(field, sizeof field, "transactions[%zu].mantle_tx.hash", i);
+    return !hash && is_old_tx(mantle) ? 0 : get_hash(hash, field, out, err);
+}
+
 /* The hashes as the node tells them (replay recomputes them from what the transactions say). */
 static int get_txs(struct json_object *list, size_t n, struct tfl_hash **out, struct tfl_error *err)
 {
     struct tfl_hash *txs = n ? tfl_alloc(n * sizeof *txs) : NULL;
     for (size_t i = 0; i < n; i++) {
-        struct json_object *hash = member(member(json_object_array_get_idx(list, i), "mantle_tx"), "hash");
-        char field[64];
-        snprintf(field, sizeof field, "transactions[%zu].mantle_tx.hash", i);
-        if (hash && get_hash(hash, field, &txs[i], err)) {
+        if (get_tx(json_object_array_get_idx(list, i), i, &txs[i], err)) {
             free(txs);
             return -1;
         }

@@ -49,7 +49,7 @@ struct tfl_block_head {
     uint64_t slot;
     uint32_t n_txs;
     struct tfl_hash
-        *txs; /* n_txs hashes in the block's order, owned; zeros for one whose hash the node does not tell */
+        *txs; /* n_txs hashes in the block's order, owned; zeros for one of the oldest forms that has none */
 };
 void tfl_block_head_done(struct tfl_block_head *block); /* frees txs; NULL-safe */
 /* One block. asked: the id it was asked for, NULL when unknown; a block that has another is refused, and the old form

@@ -18,6 +18,7 @@ struct probe {
     struct tfl_timer timer;
     struct tfl_client_op *asking;
     char last[LAST_LEN]; /* what was seen last instead of readiness */
+    bool answers;        /* it did answer, with something else than what was asked for */
 };
 
 struct ready {
@@ -102,8 +103,10 @@ static void answered(struct tfl_op *op)
     probe->asking = NULL;
     if (op->failed) {
         remember(probe, op->err.msg);
+        probe->answers = op->err.code == TFL_E_BAD_REPLY || op->err.code == TFL_E_HTTP_STATUS;
     } else if (!probe->up && probe->path && reply->status != 200) {
         snprintf(probe->last, sizeof probe->last, "status %d, expected 200", reply->status);
+        probe->answers = true;
     } else if (!probe->up) {
         probe->up = true;
         probe->last[0] = '\0';
@@ -151,7 +154,7 @@ static void describe(const struct probe *probe, struct tfl_buf *b)
     if (probe->up)
         tfl_buf_addf(b, "fewer than %d peers", probe->peers_wanted);
     else
-        tfl_buf_adds(b, "no HTTP answer");
+        tfl_buf_adds(b, probe->answers ? "no usable answer" : "no HTTP answer");
     tfl_buf_addf(b, " on %s%s within %.3gs (last: %s)", client->url + strlen("http://"), path ? path : "",
         (double)ready->config.within_ms / 1000, probe->last[0] ? probe->last : "none so far");
     TFL_BUF tail = {0};

@@ -199,7 +199,8 @@ static void answered(struct tfl_http_post *post)
     struct tfl_load_ticket *job = lane->job;
     char reason[1100];
     bool failed = post->failed, maybe = failed && post->sent > 0;
-    enum tfl_submit_answer answer = failed ? TFL_SUBMIT_LATER : tfl_submit_answer(post->status, post->text);
+    const char *words = g->p.source->owner ? "" : post->text; /* a wish is never there already */
+    enum tfl_submit_answer answer = failed ? TFL_SUBMIT_LATER : tfl_submit_answer(post->status, words);
     if (failed)
         snprintf(reason, sizeof reason, "%s", post->err.msg);
     else if (answer != TFL_SUBMIT_ACCEPTED)

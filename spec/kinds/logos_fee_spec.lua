@@ -49,8 +49,9 @@ describe("an inscription that is paid for", function()
             { "ops[2].payload.outputs[1].value = '7'", "outputs: expected a value" },
             { "ops[2].payload.inputs[1] = 'xy'", "inputs: expected 64 hex digits, saw \"xy\"" },
             { "ops[2].payload.inputs = nil", "inputs: expected a list" },
-            { "ops[3] = ops[2]", "funded_tx.ops: expected the inscription and a transfer" },
-            { "reply.funded_tx = nil", "funded_tx.ops" },
+            { "ops[3] = ops[2]", "funded_tx.ops: expected the inscription and a transfer, saw %[{\"" },
+            { "ops[2] = 3", "funded_tx.ops%[1%]: expected a transfer, saw 3" },
+            { "reply.funded_tx = nil", "funded_tx.ops: expected the inscription and a transfer, saw nothing" },
             { "reply.transfer_proof = nil", "transfer_proof: expected a proof" },
         }
         for _, case in ipairs(cases) do

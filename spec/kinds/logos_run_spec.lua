@@ -91,7 +91,7 @@ local TRANSACTIONS = [[
         included(ctx, 1, tfl.inscription { data = "three" })
         local one = ctx:node(1):client()
         refused("only node%-0 has the key", one.submit_transaction, one, a:transfer { to = b, amount = 5 })
-        refused("status 500, expected 200: insufficient funds$", one.submit_transaction, one, b:transfer { to = a, amount = 100000 })
+        refused("status 500, expected 201: insufficient funds$", one.submit_transaction, one, b:transfer { to = a, amount = 100000 })
         refused("a node has the key", a.twin, a)
     end
 ]]
@@ -146,6 +146,16 @@ it("refuses what the real node cannot do, before anything starts", function()
     end
 end)
 
+it("refuses a cluster of two forms, which have a genesis each", function()
+    local file = nodes.scenario([[:topology_with(function(t) t:nodes(3):kind("logos"):slot_duration("1s") t:node(1):kind(august) end)]],
+        'local august = tfl.kind("august", { base = "logos", version = "AUG" })')
+    local result = support.run { "check", file, env = env "JUN" }
+    assert.equal(2, result.code, result.text)
+    assert.truthy(result.err:find("nodes of the forms JUN %(kind logos%) and AUG %(node%-1, kind august%) cannot be of one cluster"),
+        result.text)
+    assert.equal(0, support.run({ "check", file, env = env("JUN", { LOGOS_BLOCKCHAIN_NODE_VERSION = "AUG" }) }).code)
+end)
+
 it("says which program or folder is missing, and which variable names it", function()
     local file, here = scenario(), support.path "circuits"
     local cases = {
@@ -168,7 +178,7 @@ it("has each node check its files before it is started: what it refuses is told 
         tfl.scenario("spec"):topology_with(function(t) t:nodes(2):kind(kind):slot_duration "1s" end):build()
     ]])
     local result = support.run { file, "--quiet", "--out", support.path "out",
-        env = { SPEC_PROGRAM = support.stand_in(), STAND_IN_VERSION = "AUG" } }
+        env = { SPEC_PROGRAM = ("../"):rep(30) .. support.stand_in():sub(2), PWD = "/no/such", STAND_IN_VERSION = "AUG" } }
     assert.equal(2, result.code, result.text)
     assert.truthy(result.out:find("node%-%d: [^ ]*/stand_in refuses its configuration %(exit code 1%): Error: user.yaml: unknown field "
         .. "`bogus`"), result.text)

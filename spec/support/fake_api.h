@@ -48,7 +48,7 @@ static void fake_block_json(struct tfl_buf *b, unsigned n)
     tfl_buf_addf(b, "{\"header\":{\"id\":\"%s\",\"parent_block\":\"%s\",\"slot\":%llu},\"transactions\":[",
         fake_hex(n), fake_hex(fake_blocks[n].parent), (unsigned long long)fake_blocks[n].slot);
     if (fake_blocks[n].pad) {
-        tfl_buf_adds(b, "{\"x\":\"");
+        tfl_buf_addf(b, "{\"mantle_tx\":{\"hash\":\"%s\"},\"x\":\"", fake_hex(n));
         for (size_t i = 0; i < fake_blocks[n].pad; i++)
             tfl_buf_adds(b, "y");
         tfl_buf_adds(b, "\"}");

@@ -26,7 +26,7 @@ local function env(name)
 end
 
 --- Nodes run in folders of their own.
-local function absolute(path) return path:sub(1, 1) == "/" and path or ("%s/%s"):format(os.getenv "PWD" or ".", path) end
+local function absolute(path) return path:sub(1, 1) == "/" and path or ("%s/%s"):format(sys.cwd(), path) end
 
 local function is_executable(path)
     local stat = sys.stat(path)
@@ -109,6 +109,14 @@ function M.accept(plan, kind)
         errors.bad_config("transactions_with: in the form AUG every inscription pays a fee by a transfer that its node adds "
             .. "(/wallet/fund), and the load does not ask for that, as client:submit_transaction(wallet:inscription{…}) does; in the form "
             .. "JUN inscriptions are free")
+    end
+    local version = checked(kind.settings).version
+    for _, node in ipairs(plan.nodes) do
+        local other = node.kind.genesis_id == M.genesis_id and checked(node.kind.settings).version or version
+        if other ~= version then
+            errors.bad_config("kind logos: nodes of the forms %s (kind %s) and %s (%s, kind %s) cannot be of one cluster: the genesis "
+                .. "block of each is another; give all nodes one version", version, kind.name, other, node.name, node.kind.name)
+        end
     end
     if plan.slot_ms < config.MIN_SLOT_MS then
         errors.bad_config("kind logos: slots of %gs; the real node takes no less than 1s: t:slot_duration(\"1s\"), or "

@@ -12,7 +12,7 @@ local REQUEST = '{"tip":null,"tx_builder":{"mantle_tx":{"ops":[%s]},"ledger_inpu
 
 local function wrong(client, field, expected, seen)
     local err = errors.new("bad_reply", "%s: the answer on /wallet/fund: field %s: expected %s, saw %s", client:name(), field, expected,
-        errors.show(seen))
+        type(seen) == "table" and json.encode(seen):sub(1, 200) or seen and errors.show(seen) or "nothing")
     err.node = client:name()
     error(err, 0)
 end
@@ -29,7 +29,7 @@ end
 
 --- tx_bytes of the transfer, all of whose outputs must be change.
 local function transfer_bytes(client, op, pk)
-    local payload = type(op) == "table" and op.opcode == 0 and op.payload
+    local payload = type(op) == "table" and op.opcode == 0 and op.payload or nil
     if type(payload) ~= "table" then wrong(client, "funded_tx.ops[1]", "a transfer", op) end
     local inputs, outputs = list_of(client, "inputs", payload.inputs), list_of(client, "outputs", payload.outputs)
     local parts = { "\0", string.char(#inputs) }

@@ -123,9 +123,13 @@ static void has_a_node_make_a_transfer(void **state)
     w->status = 500;
     w->reply = "insufficient funds";
     fails(w, tfl_client_transfer(w->client, "", 0, 0), TFL_E_HTTP_STATUS,
-        "status 500, expected 200: insufficient");
+        "status 500, expected 201: insufficient");
+    w->reply = "Item already in mempool";
+    fails(w, tfl_client_transfer(w->client, "", 0, 0), TFL_E_HTTP_STATUS,
+        "status 500, expected 201: Item already in mempool");
+    assert_int_equal(tfl_client_set_path(w->client, "transfer", "/pay", NULL), 0);
     w->status = 422;
-    fails(w, tfl_client_transfer(w->client, "", 0, 0), TFL_E_REJECTED, "status 422");
+    fails(w, tfl_client_transfer(w->client, "", 0, 0), TFL_E_REJECTED, "/pay: status 422");
     tfl_client_unref(w->client);
     w->client = tfl_client_new(w->http, w->loop, "node-7", w->server->url, "reference", NULL);
     fails(w, tfl_client_transfer(w->client, "", 0, 0), TFL_E_UNSUPPORTED, "cannot be asked this");

@@ -189,10 +189,11 @@ static void blocks_are_read(void **state)
     struct tfl_block_head block;
     struct tfl_hash asked;
     memset(&asked, 0xaa, sizeof asked);
-    struct json_object *json =
-        parse_in("{\"header\":{\"id\":\"" A "\",\"parent_block\":\"" B
-                 "\",\"slot\":9},\"transactions\":[{},{\"mantle_tx\":{\"hash\":\"" C "\"}}]}",
-            99);
+    struct json_object *json = parse_in(
+        "{\"header\":{\"id\":\"" A "\",\"parent_block\":\"" B
+        "\",\"slot\":9},\"transactions\":[{\"mantle_tx\":{\"ledger_tx\":{}}},{\"mantle_tx\":{\"hash\":\"" C
+        "\"}}]}",
+        99);
     assert_int_equal(tfl_reply_block(json, &asked, &block, &err), 0);
     assert_int_equal(block.n_txs, 2);
     assert_int_equal(block.slot, 9);
@@ -209,12 +210,35 @@ static void blocks_are_read(void **state)
     assert_null(block.txs);
     assert_int_equal(tfl_reply_block(json, NULL, &block, &err), -1);
     json_object_put(json);
-    json = parse_in("{\"header\":{\"parent_block\":\"" B
-                    "\",\"slot\":9},\"transactions\":[{},{\"mantle_tx\":{\"hash\":\"ab\"}}]}",
-        99);
-    assert_int_equal(tfl_reply_block(json, &asked, &block, &err), -1);
-    assert_non_null(strstr(err.msg, "transactions[1].mantle_tx.hash: expected 64 hex digits, saw \"ab\""));
-    json_object_put(json);
+}
+
+static void transactions_are_checked(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        {"{\"mantle_tx\":{\"hash\":\"ab\"}}",
+            "transactions[1].mantle_tx.hash: expected 64 hex digits, saw \"ab\""},
+        {"{\"mantle_tx\":{\"ops\":[]}}",
+            "transactions[1].mantle_tx.hash: expected 64 hex digits, saw nothing"},
+        {"{\"ops\":[]}", "transactions[1]: expected an object with mantle_tx, saw {\"ops\":[]}"},
+        {"1", "transactions[1]: expected an object with mantle_tx, saw 1"},
+        {"null", "transactions[1]: expected an object with mantle_tx, saw nothing"},
+        {"\"x\"", "transactions[1]: expected an object with mantle_tx, saw \"x\""},
+        {"{\"mantle_tx\":[]}", "transactions[1]: expected an object with mantle_tx"},
+    };
+    for (size_t i = 0; i < TFL_LEN(bad); i++) {
+        struct tfl_block_head block;
+        char text[600];
+        snprintf(text, sizeof text,
+            "{\"header\":{\"id\":\"" A "\",\"parent_block\":\"" B
+            "\",\"slot\":9},\"transactions\":[{\"mantle_tx\":{\"hash\":\"" C "\"}},%s]}",
+            bad[i][0]);
+        struct json_object *json = parse_in(text, 99);
+        assert_int_equal(tfl_reply_block(json, NULL, &block, &err), -1);
+        if (!strstr(err.msg, bad[i][1]))
+            fail_msg("%s: %s", bad[i][0], err.msg);
+        json_object_put(json);
+    }
 }
 
 /* Rows. */
@@ -347,6 +371,7 @@ int main(void)
         cmocka_unit_test(wrong_fields_are_named),
         cmocka_unit_test(network_is_read),
         cmocka_unit_test(blocks_are_read),
+        cmocka_unit_test(transactions_are_checked),
         cmocka_unit_test(rows_come_in_pieces),
         cmocka_unit_test(bare_blocks_are_rows_too),
         cmocka_unit_test(broken_rows_end_the_reading),
