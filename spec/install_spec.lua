@@ -30,5 +30,7 @@ tfl.scenario("mine"):topology_with(function(t) t:nodes(2):slot_duration "50ms" e
         local check = support.run { "check", prefix .. "/share/tfl/scenarios/liveness.lua", program = prefix .. "/bin/tfl", cwd = "/" }
         assert.equal(0, check.code, check.text)
         assert.truthy(support.read(prefix .. "/share/doc/tfl/README.md"))
+        assert.truthy(support.read(prefix .. "/share/bash-completion/completions/tfl"):find("complete -F _tfl tfl", 1, true))
+        assert.truthy(support.read(prefix .. "/share/zsh/site-functions/_tfl"):find "^#compdef tfl")
     end)
 end)

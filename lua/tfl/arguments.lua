@@ -44,12 +44,12 @@ end
 local function shared(command, how_many)
     command:argument("files", "scenario file"):args(how_many or "+")
     command:option("-d --deployer", "where the nodes run: local (this host; also called host), compose (Docker), k8s (Kubernetes), or "
-        .. "a tfl.deployer of the file"):default "local"
+        .. "a tfl.deployer of the file"):default "local":argname "DEPLOYER"
     command:option("-n --nodes", "number of nodes"):convert(M.whole("-n", 0))
     command:option("-t --time", "duration of the window: 30s, 500ms, 2m"):convert(M.time)
     command:option("-p --param", "parameter of the scenario, KEY=VALUE"):count "*":convert(key_value)
     command:option("--seed", "seed of every random choice"):convert(M.whole("--seed", 0))
-    command:option("--replay", "make the faults of an earlier run: its folder")
+    command:option("--replay", "make the faults of an earlier run: its folder"):argname "DIR"
 end
 
 --- The parser, and its commands by name.
@@ -58,7 +58,7 @@ function M.parser()
     local p = argparse("tfl", "tfl: scenarios for multi-node blockchain networks. `tfl FILE.lua` is `tfl run FILE.lua`.")
     p:add_help(false):help_max_width(96):command_target "command"
     p:epilog("tfl help run, check, matrix: their options. tfl help api: all that scripts see. "
-        .. "tfl help env, exit, scenario, transactions, faults, logs, metrics, hand, repl, "
+        .. "tfl help env, exit, scenario, transactions, faults, logs, metrics, hand, repl, completion, "
         .. "extending, deployer: a screen each.")
     local by_name = {}
     local function command(name, about)
@@ -67,14 +67,15 @@ function M.parser()
     end
     local run = command("run", "run scenarios, one after the other")
     shared(run)
-    run:option("--out", "folder for the evidence of one run; an earlier run in it is replaced")
+    run:option("--out", "folder for the evidence of one run; an earlier run in it is replaced"):argname "DIR"
     run:option("--attach", "with -d compose: drive and control a stack that runs, and leave it up"):argname "PROJECT"
     run:flag("--keep", "keep the node data of runs that pass, too")
     run:flag("--json", "end stdout with the summary as one line of JSON")
-    run:option("--junit", "write JUnit XML to this file")
+    run:option("--junit", "write JUnit XML to this file"):argname "FILE"
     run:flag("-q --quiet", "only the summary")
     run:option("--inconclusive", "count inconclusive as this"):choices { "fail", "pass" }
     run:option("--report", "write an HTML report to this .html file (report.html in the run's folder)"):args "?":convert(html_file)
+        :argname "FILE"
     run:flag("--repl-on-failure", "open tfl repl on the cluster of a run that fails, before it is taken down")
     shared(command("check", "print the plan and what it would take to pass; start nothing"))
     matrix.options(command("matrix", "run scenarios with many values and seeds, several at once"), {
@@ -84,11 +85,12 @@ function M.parser()
     local test = command("test", "run busted specs of your own, which may use tfl.cluster")
     test:argument("files", "spec file or folder"):args "+"
     test:option("-d --deployer", "where the nodes run: local, compose, k8s, or a tfl.deployer of the specs"):default "local"
+        :argname "DEPLOYER"
     test:option("--filter", "only tests whose name holds this Lua pattern")
     test:option("--seed", "seed of every cluster that names none"):convert(M.whole("--seed", 0))
     local made = command("report", "write one HTML file that shows what happened in a run, or in the runs of a matrix")
     made:argument("folder", "folder of a run, or of a matrix")
-    made:option("--out", "the file (report.html in that folder)")
+    made:option("--out", "the file (report.html in that folder)"):argname "FILE"
     local clean = command("clean", "undo what dead runs left behind")
     clean:option("--containers", "only what the run of this id has in Docker, whether it is dead or not")
     clean:option("--docker", "with --containers: where the engine is"):argname "HOST"
@@ -103,6 +105,9 @@ end
 ---@return table args raises usage
 function M.parse(argv)
     local args = table.move(argv, 1, #argv, 1, {})
+    if args[1] == "completion" then -- the words are a shell's, and mean nothing yet
+        return { command = "completion", words = table.move(args, 2, #args, 1, {}) }
+    end
     if #args == 0 then args = { "help" } end
     if args[1] == "--version" then args = { "version" } end
     for _, word in ipairs(args) do

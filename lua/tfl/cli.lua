@@ -1,6 +1,7 @@
 --- The command line: does what it says, returns the exit code.
 local arguments = require "tfl.arguments"
 local bundle = require "tfl.bundle"
+local completion = require "tfl.completion"
 local deployers = require "tfl.deployers"
 local duration = require "tfl.duration"
 local engines = require "tfl.deployers.compose.engine"
@@ -228,10 +229,18 @@ local function clean(args)
     return undone.failed + failed > 0 and INFRA or 0
 end
 
---- The reference of the scripting surface, from the sources that lie beside the program.
-local function help_api(what)
+--- A source of tfl's own, as it lies beside the program.
+local function own_source(path)
     local prefix = sys.exe():match "^(.*)/[^/]*/[^/]*$" or ""
-    local shown, names = reference.show(function(path) return assert(sys.read_file(prefix .. "/share/tfl/lua/tfl/" .. path)) end, what)
+    return assert(sys.read_file(prefix .. "/share/tfl/lua/tfl/" .. path))
+end
+
+--- Names that tfl help api knows.
+local function reference_names() return select(2, reference.show(own_source, "")) end
+
+--- The reference of the scripting surface.
+local function help_api(what)
+    local shown, names = reference.show(own_source, what)
     if not shown then
         errors.usage("tfl help api %s: there is no object or function of that name%s", what, suggest.hint(what, names))
     end
@@ -269,6 +278,10 @@ local actions = {
     run = run, check = check, test = test_command.run, report = make_report, clean = clean, doctor = doctor, help = help,
     matrix = function(args, argv) return matrix.run(args, argv, { plans_of = plans_of, parse = arguments.parse }) end,
     repl = function(args) return repl.run(args, options_of(args)) end,
+    completion = function(args)
+        say(1, "%s", completion.text(args.words, reference_names))
+        return 0
+    end,
     version = function()
         say(1, "tfl " .. sys.version .. "\n")
         return 0

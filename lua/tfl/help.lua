@@ -1,6 +1,13 @@
 --- The topics of `tfl help TOPIC`.
 return {
     env = require("tfl.env").help(),
+    completion = [[
+Completion of commands, options, values, scenario files, deployers and parameters:
+  bash   source PREFIX/share/bash-completion/completions/tfl       (a bash-completion that looks there finds it by itself)
+  zsh    fpath=(PREFIX/share/zsh/site-functions $fpath); autoload -Uz compinit; compinit
+PREFIX is where tfl was installed, as /usr/local; in a checkout the files are assets/completion/tfl.bash and _tfl.
+Both ask the tfl that is typed, so they offer what that one knows: tfl completion WORD… tells what the last word may become.
+]],
     exit = [[
 Exit codes:
   0    pass           every expectation holds

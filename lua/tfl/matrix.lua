@@ -33,7 +33,7 @@ function M.options(command, read)
     command:option("-p --param", "parameter and its values, KEY=VALUE,VALUE… (\\, is a comma in a value)"):count "*":convert(read.key_value)
     command:option("-n --nodes", "numbers of nodes, as 1,3,5: -p nodes=1,3,5")
     command:option("-t --time", "durations of the window, as 10s,1m: -p duration=10s,1m")
-    command:option("-d --deployer", "where the nodes run, as local,compose (local)")
+    command:option("-d --deployer", "where the nodes run, as local,compose (local)"):argname "DEPLOYER"
     command:option("--seeds", "1..20, or 3,7,9, or both (1)"):convert(axes.seeds)
     command:option("--jobs", "how many runs at once (as the machine's cores and memory allow)"):convert(function(value)
         local n, message = read.whole("--jobs", 1)(value)
@@ -41,15 +41,15 @@ function M.options(command, read)
         return n, message
     end)
     command:option("--shard", "I/N: only the I-th of N parts"):convert(axes.shard)
-    command:option("--out", "folder for the matrix; cells that an earlier one of the same plan has run in it are kept")
-    command:option("--resume", "go on with the matrix in this folder")
+    command:option("--out", "folder for the matrix; cells that an earlier one of the same plan has run in it are kept"):argname "DIR"
+    command:option("--resume", "go on with the matrix in this folder"):argname "DIR"
     command:flag("--fail-fast", "end with the first cell that does not pass")
     command:flag("--keep", "keep the node data of runs that pass, too")
     command:flag("--json", "end stdout with matrix.json in one line")
-    command:option("--junit", "write JUnit XML to this file")
-    command:option("--markdown", "write a summary in Markdown to this file (else to $GITHUB_STEP_SUMMARY, when set)")
+    command:option("--junit", "write JUnit XML to this file"):argname "FILE"
+    command:option("--markdown", "write a summary in Markdown to this file (else to $GITHUB_STEP_SUMMARY, when set)"):argname "FILE"
     command:option("--report", "write an HTML report to this .html file (report.html in the matrix's folder)"):args "?"
-        :convert(read.html_file)
+        :convert(read.html_file):argname "FILE"
     command:flag("-q --quiet", "only the summary")
     command:option("--inconclusive", "count inconclusive as this"):choices { "fail", "pass" }
     command:epilog([[Example: tfl matrix scenarios/liveness.lua -p nodes=1,3,5 --seeds 1..20 --jobs 2 --junit out.xml

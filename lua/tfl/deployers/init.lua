@@ -6,6 +6,15 @@ local M = {}
 local modules = { ["local"] = "tfl.deployers.local", host = "tfl.deployers.local", compose = "tfl.deployers.compose",
     k8s = "tfl.deployers.k8s" }
 
+--- The names of tfl's own deployers, in order.
+---@return string[]
+function M.names()
+    local names = {}
+    for name in pairs(modules) do names[#names + 1] = name end
+    table.sort(names)
+    return names
+end
+
 --- Is it the name of a deployer of tfl's own?
 ---@param name string
 function M.built_in(name) return modules[name] ~= nil end
@@ -17,8 +26,7 @@ function M.get(name, context)
     if modules[name] then return require(modules[name]) end
     local own = context and context.deployers or {}
     if own[name] then return require("tfl.deployers.define").backend(own[name]) end
-    local names = {}
-    for known in pairs(modules) do names[#names + 1] = known end
+    local names = M.names()
     for known in pairs(own) do names[#names + 1] = known end
     errors.usage("-d %s: there is no such deployer%s", name, suggest.hint(name, names))
 end
