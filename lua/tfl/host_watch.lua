@@ -1,5 +1,7 @@
---- The host: how late the event loop was and how much all of the machine stalled (PSI), through the whole run. Never an
---- excuse by itself: the judgement asks for the slots it spoiled (JUDGING, Host starved).
+--- The host: how late the event loop was, how much all of the machine stalled (PSI), what its own host took (steal), kills for lack of
+--- memory, disk that is left, jumps of the clock, through the whole run. Never an excuse by itself: the judgement asks for the slots it
+--- spoiled (JUDGING, Host starved).
+local figures = require "tfl.host_figures"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
@@ -11,15 +13,23 @@ local M = {}
 
 --- Half of the time stalled, and the slot does not count for nodes that cannot tell themselves.
 local FULL_SHARE = 0.5
+--- Between two looks at what changes slowly, in seconds.
+local SLOWLY = 1
+
+local function processor() return figures.processor(sys.read_file "/proc/stat") end
+local function oom_kills() return figures.oom_kills(sys.read_file "/proc/vmstat") end
 
 ---@param run table
 ---@return table watch with :late_slots(), :summary(), :stop()
 function M.start(run)
-    local watch = setmetatable({ lag_ms = 0, slots = {}, psi_first = sys.psi_full(), from = task.now() }, Watch)
+    local watch = setmetatable({
+        run = run, lag_ms = 0, slots = {}, psi_first = sys.psi_full(), from = task.now(), processor_first = processor(),
+        oom_first = oom_kills(), oom = 0, disk_free = sys.disk_free(run.dir), clock = figures.clock(), jumped_ms = 0,
+    }, Watch)
     sys.loop_lag_ms()
     watch.task = task.spawn("host-watch", function()
         local every = math.max(0.05, run.plan.slot_seconds)
-        local last, at = sys.psi_full(), task.now()
+        local last, at, looked = sys.psi_full(), task.now(), 0
         while true do
             wait.sleep(every)
             local now, psi = task.now(), sys.psi_full()
@@ -29,9 +39,27 @@ function M.start(run)
                 for s = slot - math.ceil((now - at) / run.plan.slot_seconds), slot do watch.slots[s] = true end
             end
             last, at = psi, now
+            if now - looked >= SLOWLY then
+                looked = now
+                watch:look()
+            end
         end
     end)
     return watch
+end
+
+--- What changes slowly; what is worth knowing when goes into the record.
+function Watch:look()
+    local record = self.run.record
+    self.disk_free = math.min(self.disk_free, sys.disk_free(self.run.dir))
+    local killed = self.oom_first and (oom_kills() or self.oom_first) - self.oom_first or 0
+    if killed > self.oom then record:event("host", { what = "oom_kill", count = killed - self.oom }) end
+    self.oom = killed
+    local jump = self.clock:look(task.wall_ms(), task.now() * 1000)
+    if jump then
+        record:event("host", { what = "clock_jump", ms = jump })
+        self.jumped_ms = math.abs(jump) > math.abs(self.jumped_ms) and jump or self.jumped_ms
+    end
 end
 
 --- The set of slots in which the host stalled.
@@ -39,15 +67,23 @@ function Watch:late_slots() return self.slots end
 
 function Watch:stop()
     self.task:cancel()
+    self:look()
     self.lag_ms = math.max(self.lag_ms, sys.loop_lag_ms())
     local psi = sys.psi_full()
     self.psi_share = psi and self.psi_first and (psi - self.psi_first) / 1e6 / math.max(1e-3, task.now() - self.from)
+    self.stolen = figures.stolen(self.processor_first, processor())
 end
 
----@return table {loop_lag_ms, psi_full}: worst lag; share of the run's time in which everything stalled
+--- loop_lag_ms: worst lag; psi_full, steal: shares of the run's time; oom_kills: of the whole host; disk_free_bytes: the least;
+--- clock_jump_ms: the greatest. Of what nobody can tell here: nil.
+---@return table
 function Watch:summary()
     local function round(x, digits) return x and tonumber(string.format("%." .. digits .. "f", x)) end
-    return { loop_lag_ms = round(self.lag_ms, 1), psi_full = round(self.psi_share, 4) }
+    return {
+        loop_lag_ms = round(self.lag_ms, 1), psi_full = round(self.psi_share, 4), steal = round(self.stolen, 4),
+        oom_kills = self.oom_first and self.oom, disk_free_bytes = self.disk_free < math.maxinteger and self.disk_free or nil,
+        clock_jump_ms = round(self.jumped_ms, 0),
+    }
 end
 
 return M

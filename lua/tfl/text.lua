@@ -186,6 +186,23 @@ local function faults(s, out, width)
     end
 end
 
+local FULL_DISK = 1e9
+
+--- What there is to say of the host: how late and stalled it was, and what else went wrong there.
+---@param h table of tfl.host_watch
+---@return string|nil
+function M.host(h)
+    if not h.loop_lag_ms then return nil end
+    local parts = { ("loop late by up to %.1fms"):format(h.loop_lag_ms) }
+    local function part(there, fmt, ...) parts[#parts + 1] = there and fmt:format(...) or nil end
+    part(h.psi_full, "all tasks stalled %.1f%% of the time", 100 * (h.psi_full or 0))
+    part((h.steal or 0) >= 0.001, "%.1f%% of the processors stolen", 100 * (h.steal or 0))
+    part((h.oom_kills or 0) > 0, "%d killed for lack of memory", h.oom_kills or 0)
+    part((h.disk_free_bytes or FULL_DISK) < FULL_DISK, "%s of disk left", bytes(h.disk_free_bytes or 0))
+    part((h.clock_jump_ms or 0) ~= 0, "the clock jumped by %.1fs", (h.clock_jump_ms or 0) / 1000)
+    return table.concat(parts, ", ")
+end
+
 --- The summary as lines of text.
 ---@param s table summary
 ---@param colour boolean
@@ -212,10 +229,8 @@ function M.summary(s, colour)
     for _, line in ipairs(s.log_lines or {}) do out[#out + 1] = "      " .. M.clean(M.log_line(line)) end
     faults(s, out, width)
     out[#out + 1] = "    " .. M.pad("phases", width + 1) .. phases(s)
-    if s.host and s.host.loop_lag_ms and s.verdict ~= "pass" then
-        out[#out + 1] = "    " .. M.pad("host", width + 1) .. string.format("loop late by up to %.1fms%s", s.host.loop_lag_ms,
-            s.host.psi_full and string.format(", all tasks stalled %.1f%% of the time", 100 * s.host.psi_full) or "")
-    end
+    local host = s.host and M.host(s.host)
+    if host and s.verdict ~= "pass" then out[#out + 1] = "    " .. M.pad("host", width + 1) .. host end
     out[#out + 1] = "  evidence  " .. M.home(s.dir) .. (s.incomplete and "  (incomplete: " .. s.incomplete .. ")" or "")
     out[#out + 1] = "  again     " .. M.clean(s.again)
     return table.concat(out, "\n") .. "\n"

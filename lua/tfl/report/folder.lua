@@ -48,7 +48,8 @@ local summary_shape = {
             name = text, height = number, lib = number, tip = text, peers = number, exit = text, crashed = "boolean", log = text,
         },
     },
-    host = { loop_lag_ms = number, psi_full = number },
+    host = { loop_lag_ms = number, psi_full = number, steal = number, oom_kills = number, disk_free_bytes = number,
+        clock_jump_ms = number },
     problems = { { verdict = text, code = text, message = text, node = text } },
     error = { code = text, message = text, node = text },
 }

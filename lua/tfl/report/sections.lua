@@ -3,6 +3,7 @@ local duration = require "tfl.duration"
 local folder = require "tfl.report.folder"
 local html = require "tfl.report.html"
 local shell = require "tfl.report.shell"
+local text = require "tfl.text"
 
 local M = {}
 
@@ -206,10 +207,8 @@ function M.again(run)
         end
     end
     row("phases", #phases > 0 and table.concat(phases, " · "))
-    if s.host.loop_lag_ms then
-        row("host", ("tfl was late by up to %s%s"):format(html.ms(s.host.loop_lag_ms), s.host.psi_full
-            and (", all tasks stalled %.1f %% of the time"):format(100 * s.host.psi_full) or ""))
-    end
+    local host = text.host(s.host)
+    row("host", host and html.text(host, 400))
     local lines = {}
     for i, line in ipairs(run.events.lines) do
         lines[i] = { html.seconds(line.t), html.text(line.from, 80), html.text(line.message, 1000) }
