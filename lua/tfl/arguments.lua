@@ -58,7 +58,7 @@ function M.parser()
     local p = argparse("tfl", "tfl: scenarios for multi-node blockchain networks. `tfl FILE.lua` is `tfl run FILE.lua`.")
     p:add_help(false):help_max_width(96):command_target "command"
     p:epilog("tfl help run, check, matrix: their options. tfl help api: all that scripts see. "
-        .. "tfl help env, exit, scenario, transactions, faults, logs, metrics, hand, repl, completion, "
+        .. "tfl help env, exit, scenario, transactions, faults, logging, metrics, hand, repl, completion, "
         .. "extending, deployer: a screen each.")
     local by_name = {}
     local function command(name, about)

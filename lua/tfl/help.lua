@@ -89,7 +89,7 @@ Faults: needs :enable_node_control() in the scenario; {links = true} for those o
            ctx:figures{window = slots} → canonical, observed, forks, propagation_ms, transactions
 Codes: not_recovered, fork_unresolved, not_converged; inconclusive: fault_never_bit, no_sample. A node that dies unasked always fails.
 ]],
-    logs = [[
+    logging = [[
 Logs of the nodes: logs/logos-blockchain-node-N.log of the run's folder, two files of 32 MiB at most; tfl help env tells of
 LOGOS_BLOCKCHAIN_LOG_LEVEL, _LOG_DIR, _LOG_FILTER, _TESTS_TRACING. TFL_LOG is tfl's own log.
   ctx:logs(node):grep(pattern, {since = "10s"}) → {{node =, text =, file =, line =, t =, slot =}…}   lines that match a Lua pattern

@@ -75,7 +75,7 @@ Log.__index = Log
 Log.__name = "log"
 Log.__tostring = function(self) return self:text() end
 
---- Its end.
+--- The end of it.
 ---@param bytes? integer
 ---@return string
 function Log:text(bytes)

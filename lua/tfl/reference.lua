@@ -20,7 +20,7 @@ local OBJECTS = {
     { name = "client", about = "node:client(): questions to one node; each waits for the answer", { "types/client.lua", "client" } },
     { name = "feed", about = "ctx:block_feed(): every block of every node", { "types/feed.lua", "feed" } },
     { name = "wallet", about = "ctx:wallet_accounts()", { "wallets.lua", "Wallet" } },
-    { name = "log", about = "ctx:logs(node)", { "node_logs.lua", "Log" } },
+    { name = "log", about = "ctx:logs(node); more in tfl help logging", { "node_logs.lua", "Log" } },
     { name = "prometheus", about = "ctx:telemetry():prometheus()", { "telemetry.lua", "Prometheus" } },
     { name = "fault", about = "what ctx:partition, isolate, link and the verbs of nodes give", { "context/faults.lua", "Handle" } },
     { name = "load", about = "what ctx:start_load gives", { "context/load.lua", "Handle" } },

@@ -4,7 +4,6 @@ local duration = require "tfl.duration"
 local folder = require "tfl.report.folder"
 local html = require "tfl.report.html"
 local matrix_folder = require "tfl.report.matrix_folder"
-local results = require "tfl.matrix.results"
 local sections = require "tfl.report.sections"
 local shell = require "tfl.report.shell"
 local summary = require "tfl.summary"
@@ -15,8 +14,8 @@ M.is = matrix_folder.is
 
 --- Bytes of what is taken out of the folders of cells, and the time it may take; bytes of all messages together.
 local DETAILS_BYTES, EVENTS_BYTES, MESSAGES_BYTES = 3000000, 200000000, 2000000
---- Cells in a row that are drawn large.
-local LARGE = 24
+--- Cells in a row that are drawn large; seeds of passes that are named beside those that are none.
+local LARGE, PASSES = 24, 12
 local ORDER = { "pass", "fail", "inconclusive", "infra", "usage", "interrupted", "running", "waiting", "not run", "unknown" }
 
 local function seed_of(cell) return "seed " .. html.text(cell.seed or "?") end
@@ -105,9 +104,11 @@ local function flaky(m)
             by_word[cell.word] = by_word[cell.word] or {}
             table.insert(by_word[cell.word], link(cell, html.text(cell.seed or "?")))
         end
-        for _, word in ipairs(results.VERDICTS) do
+        for _, word in ipairs { "fail", "inconclusive", "pass" } do
             local seeds = by_word[word]
-            if seeds then
+            if seeds and word == "pass" and #seeds > PASSES then
+                parts[#parts + 1] = ("pass with %d others"):format(#seeds)
+            elseif seeds then
                 parts[#parts + 1] = ("%s with seed%s %s"):format(word, #seeds == 1 and "" or "s", table.concat(seeds, ", "))
             end
         end
