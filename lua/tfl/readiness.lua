@@ -83,7 +83,7 @@ local function fail(deployer, one, code, fmt, ...)
     error(err, 0)
 end
 
-local function wait_for(deployer, one, began, deadline)
+local function wait_for(deployer, one, deadline, within)
     local look, what = look_of(one.await)
     local pause = PAUSE
     while true do
@@ -96,7 +96,7 @@ local function wait_for(deployer, one, began, deadline)
         end
         local last = ok and tostring(why) or ready.message
         if task.now() >= deadline then
-            fail(deployer, one, "not_ready", "%s: not ready within %.3gs: %s (last: %s)", one.node.name, deadline - began, what, last)
+            fail(deployer, one, "not_ready", "%s: not ready within %.3gs: %s (last: %s)", one.node.name, within, what, last)
         end
         wait.sleep(math.max(0, math.min(pause, deadline - task.now())))
         pause = math.min(pause * 1.5, PAUSE_MAX)
@@ -108,14 +108,15 @@ end
 ---@param list tfl.Awaited[]
 ---@param seconds number for all together
 ---@param told fun(name: string, seconds: number) a node is ready
-function M.wait(deployer, list, seconds, told)
+---@param within? number seconds for messages, when some of them are over already
+function M.wait(deployer, list, seconds, told, within)
     local began, tasks = task.now(), {}
     local _ <close> = setmetatable({}, { __close = function()
         for _, one in ipairs(tasks) do one:cancel() end
     end })
     for i, one in ipairs(list) do
         tasks[i] = task.spawn("ready", function()
-            wait_for(deployer, one, began, began + seconds)
+            wait_for(deployer, one, began + seconds, within or seconds)
             told(one.node.name, task.now() - began)
         end)
     end

@@ -292,7 +292,7 @@ describe("tfl check", function()
         assert.equal(2, result.code, result.text)
         assert.truthy(result.err:find '%-d min: there is no such deployer; did you mean "mine"%?', result.text)
         result = support.run { "check", file(OUTSIDE), "-d", "elsewhere" }
-        assert.truthy(result.err:find "known are: compose, host, local, mine", result.text)
+        assert.truthy(result.err:find "known are: compose, host, k8s, local, mine", result.text)
     end)
 
     it("refuses what a scenario needs and the deployer cannot do, naming both", function()

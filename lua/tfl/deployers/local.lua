@@ -252,7 +252,7 @@ function Local:wait_ready(names, seconds, wanted)
     end
     readiness.wait(self, awaited, math.max(0, began + seconds - task.now()), function(name, took)
         self.event("node_ready", { node = name, seconds = took })
-    end)
+    end, seconds)
 end
 
 function Local:next_exit() return self.core:next_exit() end
