@@ -121,7 +121,7 @@ group lint/sizes 60 lua5.4 scripts/lint/sizes.lua
 group lint/environment 60 lua5.4 scripts/lint/environment.lua
 group lint/clang-format 60 scripts/lint/clang-format.sh
 group lint/luacheck 60 luacheck -q lua scenarios spec scripts
-group lint/shellcheck 60 shellcheck -x scripts/*.sh scripts/*/*.sh assets/*/*.sh .ci/run
+group lint/shellcheck 60 shellcheck -x scripts/*.sh scripts/*/*.sh assets/*/*.sh assets/completion/tfl.bash .ci/run
 wanted=$only
 [[ $only == lint* ]] || only=. # all but the text checks need the build, whatever was asked for
 group build/dev 300 scripts/test/build.sh dev
