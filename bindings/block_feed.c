@@ -217,7 +217,7 @@ static int64_t opt_number(lua_State *L, const char *name, lua_Number max)
     return (int64_t)value;
 }
 
-/* block_feed.new{genesis_id =, genesis_time_ms =, slot_ms =, window = 65536, check_ms = 3000} */
+/* block_feed.new{genesis_id =, genesis_time_ms =, slot_ms =, security_param =, window = 65536, check_ms = 3000} */
 static int l_new(lua_State *L)
 {
     struct tfl_engine *engine = tfl_engine(L);
@@ -232,6 +232,7 @@ static int l_new(lua_State *L)
         return luaL_error(L, "bad argument: genesis_id: expected an id, a string of 64 hex digits");
     params.graph.genesis_time_ms = opt_number(L, "genesis_time_ms", 1e15);
     params.graph.slot_ms = opt_number(L, "slot_ms", 1e9);
+    params.graph.security_param = (uint64_t)opt_number(L, "security_param", 1e9);
     params.graph.window = (size_t)opt_number(L, "window", 1e7);
     params.check_ms = opt_number(L, "check_ms", 1e9);
     struct l_feed *f = lua_newuserdatauv(L, sizeof *f, 0);

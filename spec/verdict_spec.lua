@@ -18,7 +18,7 @@ describe("safety", function()
 
     it("fails for each finding, even when nothing became final", function()
         for _, code in ipairs({ "final_conflict", "other_genesis", "final_undone", "broken_link", "bad_slot",
-            "future_block" }) do
+            "future_block", "early_final" }) do
             for _, seen in ipairs({ 0, 50 }) do
                 local j = verdict.judge_safety({ { code = code, node = "node-1", height = 9 } }, seen)
                 assert.same({ "fail", code }, { j.verdict, j.code })

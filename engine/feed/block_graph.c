@@ -248,6 +248,7 @@ void tfl_graph_genesis(struct tfl_graph *g, int node, const struct tfl_hash *id,
     struct tfl_gblock *b = graph_intern(g, 0, id, now);
     if (!b || b->state == TFL_GBLOCK_PENDING)
         return;
+    g->knows_genesis = true;
     set_root(g, b, now);
     link_below(g, b, now);
     graph_settle(g, now);

@@ -12,13 +12,14 @@ struct tfl_graph;
 enum { TFL_GRAPH_NODES = 4096 };
 
 struct tfl_graph_params {
-    struct tfl_hash genesis;     /* zeros: found out from what nodes say */
-    int64_t genesis_time_ms;     /* unix; 0: unknown, and blocks from the future are not looked for */
-    int64_t slot_ms;             /* the same */
-    size_t max_blocks;           /* default 2^20; more are dropped, with a gap */
-    size_t max_pending;          /* blocks without all their ancestors, default 65,536; the same */
-    size_t max_txs;              /* hashes of transactions kept, default 2^24; more are dropped, with a gap */
-    size_t window;               /* retained events, default 65,536 */
+    struct tfl_hash genesis; /* zeros: found out from what nodes say */
+    int64_t genesis_time_ms; /* unix; 0: unknown, and blocks from the future are not looked for */
+    int64_t slot_ms;         /* the same */
+    uint64_t security_param; /* how deep a block is when a node calls it final; 0: unknown, not looked at */
+    size_t max_blocks;       /* default 2^20; more are dropped, with a gap */
+    size_t max_pending;      /* blocks without all their ancestors, default 65,536; the same */
+    size_t max_txs;          /* hashes of transactions kept, default 2^24; more are dropped, with a gap */
+    size_t window;           /* retained events, default 65,536 */
     struct tfl_event_sink *sink; /* gets every event too; may be NULL */
 };
 
@@ -63,6 +64,7 @@ enum tfl_feed_code {
     TFL_BAD_SLOT,
     TFL_FUTURE_BLOCK,
     TFL_OTHER_GENESIS,
+    TFL_EARLY_FINAL,
     TFL_GAP_BACKFILL, /* a node told of a block whose parent it had not told of; it is asked for it */
     TFL_GAP_LOST,     /* the stream or the node is gone; it is tried again */
     TFL_GAP_SILENT,   /* the node moved on and its stream did not say so */
@@ -106,6 +108,7 @@ struct tfl_graph_node {
     struct tfl_gblock *want_tip, *want_lib, *last_pending, *refused; /* private from here on */
     int64_t live_since_ns;
     bool fresh, unsettled, other_genesis;
+    struct tfl_hash stray_lib; /* told already */
 };
 
 struct tfl_graph *tfl_graph_new(const struct tfl_graph_params *params);

@@ -17,6 +17,7 @@ static const struct {
     [TFL_BAD_SLOT] = {"bad_slot", "a block whose slot is not above its parent's"},
     [TFL_FUTURE_BLOCK] = {"future_block", "a block from more than a slot ahead"},
     [TFL_OTHER_GENESIS] = {"other_genesis", "a node whose genesis is another"},
+    [TFL_EARLY_FINAL] = {"early_final", "a block called final that is not deep enough"},
     [TFL_GAP_BACKFILL] = {"backfill", "the stream left blocks out; they are asked for"},
     [TFL_GAP_LOST] = {"lost", "the node does not answer; it is asked again"},
     [TFL_GAP_SILENT] = {"silent", "the node moved on and its stream did not say so"},

@@ -32,6 +32,7 @@ struct tfl_graph {
     struct tfl_conflict *conflicts;
     size_t n_conflicts;
     bool said_full;
+    bool knows_genesis; /* the root is the genesis by name, not only the first block that was told */
     void (*notify)(void *arg);
     void *notify_arg;
 };

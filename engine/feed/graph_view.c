@@ -202,6 +202,34 @@ static bool undone(const struct tfl_gblock *old, const struct tfl_gblock *now_at
     return !tfl_graph_is_ancestor(old, now_at) && !(fresh && tfl_graph_is_ancestor(now_at, old));
 }
 
+/* A LIB moves to what is k below the tip. Where it stands when a node starts again says nothing; and one less is forgiven, since
+ * whether the tip itself counts is for the node to say. */
+static void check_depth(struct tfl_graph *g, int node, const struct tfl_gblock *tip,
+    const struct tfl_gblock *lib, struct tfl_when now)
+{
+    uint64_t k = g->params.security_param;
+    if (k && lib->height + k > tip->height + 1 && tfl_graph_is_ancestor(lib, tip))
+        graph_conflict(g, TFL_EARLY_FINAL, node, lib, tip, now,
+            "LIB moved to height %llu, %llu below the tip (%llu); blocks are final %llu below it",
+            (unsigned long long)lib->height, (unsigned long long)(tip->height - lib->height),
+            (unsigned long long)tip->height, (unsigned long long)k);
+}
+
+/* All ancestors of a linked tip are linked: a LIB that is not cannot be one of them. Told once for each such LIB. */
+static void check_stray(struct tfl_graph *g, int node, const struct tfl_gblock *tip,
+    const struct tfl_gblock *lib, struct tfl_when now)
+{
+    struct tfl_graph_node *n = &g->nodes[node];
+    char hex[TFL_HASH_HEX];
+    if (!g->knows_genesis || tip->state != TFL_GBLOCK_LINKED || lib->state == TFL_GBLOCK_LINKED ||
+        tfl_hash_eq(&n->stray_lib, &lib->id))
+        return;
+    n->stray_lib = lib->id;
+    graph_conflict(g, TFL_FINAL_UNDONE, node, tip, lib, now,
+        "LIB %.16s.. is not on its own chain (height %llu)", tfl_hash_hex(hex, &lib->id),
+        (unsigned long long)tip->height);
+}
+
 /* The node's tip and LIB are these, both linked. */
 static void apply(
     struct tfl_graph *g, int node, struct tfl_gblock *tip, struct tfl_gblock *lib, struct tfl_when now)
@@ -218,6 +246,8 @@ static void apply(
         adopt(g, node, tip, fresh, now);
     if (lib != old && !lower) {
         n->lib = lib;
+        if (old && !fresh)
+            check_depth(g, node, tip, lib, now);
         finalize(g, node, lib, now);
         uint64_t from = old && tfl_graph_is_ancestor(old, lib) ? old->height : 0;
         if (lib->height > from)
@@ -252,8 +282,10 @@ static void settle(struct tfl_graph *g, int node, struct tfl_when now)
         n->unsettled = !ready;
         g->n_unsettled = ready ? g->n_unsettled - 1 : g->n_unsettled + 1;
     }
-    if (!ready)
+    if (!ready) {
+        check_stray(g, node, tip, lib, now);
         return;
+    }
     n->want_tip = n->want_lib = NULL;
     apply(g, node, tip, lib, now);
 }

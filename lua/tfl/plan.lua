@@ -57,13 +57,14 @@ local function all_expectations(plan)
 end
 
 --- What of the chain tfl sees by the kinds of the nodes: any of it (chain), the slots of its blocks (slots), the real node's
---- transactions and genesis (mantle).
+--- transactions and genesis (mantle); and whether what is final must lie k below the tip (k_deep).
 local function add_sight(plan)
-    plan.chain, plan.slots, plan.mantle = false, true, true
+    plan.chain, plan.slots, plan.mantle, plan.k_deep = false, true, true, true
     for _, node in ipairs(plan.nodes) do
         local kind = node.kind
         if kind.dialect then
             plan.chain, plan.slots, plan.mantle = true, plan.slots and kind.slots or false, plan.mantle and not kind.lua_dialect
+            plan.k_deep = plan.k_deep and kind.k_deep or false
         end
     end
     plan.slots, plan.mantle = plan.chain and plan.slots, plan.chain and plan.mantle

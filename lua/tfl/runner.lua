@@ -171,7 +171,7 @@ function Run:ready()
     if not plan.chain then return end
     self.feed = block_feed.new {
         genesis_id = plan.genesis_id, genesis_time_ms = plan.slots and self.genesis_ms or nil, slot_ms = plan.slot_ms,
-        security_param = plan.security_param,
+        security_param = plan.k_deep and plan.security_param or nil,
     }
     for _, name in ipairs(self:live_nodes()) do self:follow(self:entry(name)) end
     if plan.wants_agreement then self.agreement = agreement.follow(self) end

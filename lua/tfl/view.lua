@@ -2,6 +2,7 @@
 --- `tfl.runner` takes them in.
 local availability = require "tfl.verdict.availability"
 local bounds = require "tfl.verdict.bounds"
+local kinds = require "tfl.kinds"
 local errors = require "tfl.errors"
 local sys = require "tfl.core.sys"
 local telemetry = require "tfl.telemetry"
@@ -47,7 +48,8 @@ function View:descriptors()
     for i, node in ipairs(self.nodes) do
         local spec = self.deployer.specs[node.name] or {}
         list[i] = {
-            dir = spec.cwd, argv = spec.argv, name = node.name, index = node.index, peer_id = node.peer_id, stake = node.stake,
+            dir = spec.cwd, argv = spec.argv, name = node.name, index = node.index, stake = node.stake,
+            peer_id = kinds.identity(node, self.plan.seed).peer_id,
             command = spec.argv and self.deployer:command(spec),
             http = self.clients[node.name] and self.clients[node.name]:base_url(),
         }

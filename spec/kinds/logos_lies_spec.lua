@@ -19,7 +19,7 @@ end
 
 it("are found out", function()
     local runs = {}
-    for _, lie in ipairs { "row", "genesis" } do runs[lie] = start(lie) end
+    for _, lie in ipairs { "row", "genesis", "lib" } do runs[lie] = start(lie) end
     local seen = {}
     for lie, run in pairs(runs) do
         local result = run:wait(120)
@@ -41,4 +41,11 @@ it("are found out", function()
     assert.same({ "other_genesis", 1 }, { safety.code, safety.figures.other_genesis })
     assert.truthy(safety.message:find("genesis_id: expected %x+, saw " .. ("e"):rep(64)), safety.message)
     assert.truthy(safety.message:find("node%-1"), safety.message)
+
+    local lib = seen.lib
+    assert.equal(1, lib.code, lib.text)
+    safety = nodes.expectation(lib, "safety")
+    assert.equal("early_final", safety.code)
+    assert.truthy(safety.message:find "^LIB moved to height %d+, 0 below the tip %(%d+%); blocks are final 3 below it %(node%-1",
+        safety.message)
 end)

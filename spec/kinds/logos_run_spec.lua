@@ -1,10 +1,16 @@
 -- The kind logos, run with what stands in for the real node: clusters of every form of its interface, what the program is given,
 -- and what is refused before anything starts.
+local inside = require "spec.topology.inside"
 local lfs = require "lfs"
 local nodes = require "spec.support.nodes"
 local support = require "spec.support"
 
 support.guard()
+
+local PEER_ID = inside [[
+    local core = require "tfl.core.keys"
+    return core.peer_id(core.ed25519_public(((...):gsub("%x%x", function(two) return string.char(tonumber(two, 16)) end))))
+]]
 
 local FORMS = { "J28", "APR", "JUN", "AUG" }
 
@@ -15,6 +21,11 @@ local function scenario(more, topology)
         local seen = tfl.expectation "seen"
         function seen:evaluate(ctx)
             local tip = ctx:node(0):client():consensus_info().lib
+            for _, d in ipairs(ctx:descriptors()) do
+                local file = assert(io.open(d.dir .. "/peer_id", "w"))
+                file:write(d.peer_id)
+                file:close()
+            end
             for _, node in ipairs(ctx:nodes()) do
                 local block = node:client():block(tip)
                 if block.id ~= tip or block.slot < 1 then ctx:fail("%s gave another block", node.name) end
@@ -64,6 +75,10 @@ it("runs a cluster whatever form its nodes' interface has, gives them what they 
                 assert.is_nil(support.read(support.path(form) .. "/plan.json"):find(secret, 1, true))
             end
             assert.equal(4, seeds)
+            local plan = support.json(support.read(support.path(form) .. "/plan.json")).topology.nodes[i + 1]
+            local peer_id = PEER_ID(support.read(folder .. "user.yaml"):match "node_key: '?(%x+)")
+            assert.same({ peer_id, peer_id }, { plan.peer_id, support.read(folder .. "peer_id") }, form)
+            assert.is_nil(plan.leader_pub)
         end
     end
 end)

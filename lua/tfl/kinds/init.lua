@@ -34,6 +34,12 @@ function M.resolve(k, context)
     return kind
 end
 
+--- Who a node is to others: what its kind makes of the seed, else what tfl gives every node ({peer_id, leader_pub}).
+---@param node table
+---@param seed integer
+---@return {peer_id: string, leader_pub: string|nil}
+function M.identity(node, seed) return node.kind.identity and node.kind.identity(seed, node.index) or node end
+
 --- "kind reference", or "kinds reference (2 nodes), next (1)".
 ---@param nodes table[]
 function M.describe(nodes)

@@ -8,7 +8,7 @@ local suggest = require "tfl.suggest"
 local sys = require "tfl.core.sys"
 
 local M = {
-    name = "logos", dialect = "logos", slots = true, ports = { "http", "p2p", "blend" }, peer_port = "p2p",
+    name = "logos", dialect = "logos", slots = true, k_deep = true, ports = { "http", "p2p", "blend" }, peer_port = "p2p",
     genesis_grain_ms = 1000, -- its files tell the time of genesis in seconds
     settings_of = { "version", "program", "deployment" }, otlp = true, log_filter = true,
     capabilities = {
@@ -91,6 +91,12 @@ local function environment(version, image)
     end
     return out
 end
+
+--- Who a node is to the others: by its own key of the network. Leaders have no key that is known beforehand.
+---@param seed integer
+---@param index integer
+---@return {peer_id: string}
+function M.identity(seed, index) return { peer_id = config.keys(seed, index).peer_id } end
 
 --- Called on the host before its nodes get addresses: what they need is there, or it raises usage. May wait.
 ---@param settings table of the kind

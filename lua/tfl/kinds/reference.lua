@@ -5,7 +5,7 @@ local files = require("tfl.kinds.files")
 
 local ordered = files.ordered
 
-local reference = { name = "reference", dialect = "reference", slots = true, metrics = "/metrics",
+local reference = { name = "reference", dialect = "reference", slots = true, k_deep = true, metrics = "/metrics",
     settings_of = { "program" } }
 
 --- A node as a kind sees it.

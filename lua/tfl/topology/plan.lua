@@ -1,4 +1,6 @@
 --- A cluster that has been checked and can be deployed: the getters of a plan. Immutable; made by tfl.topology.
+local kinds = require "tfl.kinds"
+
 ---@class tfl.TopologyPlan
 local Plan = {}
 Plan.__index = Plan
@@ -138,10 +140,11 @@ end
 function Plan:data()
     local nodes = {}
     for i, node in ipairs(self:nodes()) do
+        local own = kinds.identity(node, self._seed)
         nodes[i] = {
             name = node.name,
-            peer_id = node.peer_id,
-            leader_pub = node.leader_pub,
+            peer_id = own.peer_id,
+            leader_pub = own.leader_pub,
             stake = node.stake,
             dials = node.dials,
             degree = node.degree,

@@ -11,10 +11,11 @@ local CODES = {
     { "broken_link", "a block whose parent is not where it says" },
     { "bad_slot", "a block whose slot is not above its parent's" },
     { "future_block", "a block from more than a slot ahead" },
+    { "early_final", "a block called final that is not deep enough" },
 }
 
 ---@class tfl.Finding
----@field code "final_conflict"|"other_genesis"|"final_undone"|"broken_link"|"bad_slot"|"future_block"
+---@field code "final_conflict"|"other_genesis"|"final_undone"|"broken_link"|"bad_slot"|"future_block"|"early_final"
 ---@field message? string names the blocks, heights and nodes
 ---@field node? string
 ---@field height? integer

@@ -277,9 +277,41 @@ static void the_head_is_the_highest_living_tip(void **state)
     assert_ptr_equal(tfl_graph_head(g), find(3));
 }
 
+static void a_lib_moves_to_what_is_k_deep(void **state)
+{
+    (void)state;
+    tfl_graph_free(g);
+    make((struct tfl_graph_params){.security_param = 3}, 2);
+    view(0, 0, 0);
+    view(1, 0, 0);
+    for (unsigned b = 1; b <= 9; b++) {
+        row(0, b, b - 1, b, b > 3 ? b - 3 : 0);
+        row(1, b, b - 1, b, b > 2 ? b - 2 : 0); /* whether the tip counts is open */
+    }
+    assert_int_equal(conflicts(TFL_EARLY_FINAL), 0);
+    row(1, 10, 9, 10, 9);
+    assert_int_equal(conflicts(TFL_EARLY_FINAL), 1);
+    tfl_graph_session(g, 0, now()); /* a node that starts again has its last LIB as its tip */
+    view(0, 9, 9);
+    assert_int_equal(conflicts(TFL_EARLY_FINAL), 1);
+}
+
+static void a_lib_that_nobody_knows_is_not_on_the_chain(void **state)
+{
+    (void)state;
+    row(0, 1, 0, 1, 0);
+    row(0, 2, 1, 2, 99);
+    row(0, 3, 2, 3, 99);
+    assert_int_equal(conflicts(TFL_FINAL_UNDONE), 1);
+    row(1, 5, 4, 5, 98); /* its tip hangs in the air: its LIB may be below */
+    assert_int_equal(conflicts(TFL_FINAL_UNDONE), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        SPEC(a_lib_moves_to_what_is_k_deep),
+        SPEC(a_lib_that_nobody_knows_is_not_on_the_chain),
         SPEC(another_genesis_is_a_finding_once_a_node),
         SPEC(rows_become_events_in_order),
         SPEC(what_comes_before_its_parent_waits),
