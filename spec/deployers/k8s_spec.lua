@@ -185,6 +185,34 @@ k8s.describe("-d k8s", function()
         assert.equal(0, result.code, result.text)
     end)
 
+    it("hands the objects to helm where there is one (here one that renders the chart as it is written)", function()
+        local helm = support.write("bin/helm", [[#!/usr/bin/env python3
+import json, subprocess, sys
+if sys.argv[1] == "version":
+    sys.exit(0)
+assert sys.argv[1:3] == ["upgrade", "--install"], sys.argv
+chart, values, namespace = sys.argv[4], sys.argv[sys.argv.index("-f") + 1], sys.argv[sys.argv.index("--namespace") + 1]
+assert "range .Values.objects" in open(chart + "/templates/objects.yaml").read() and "name: tfl" in open(chart + "/Chart.yaml").read()
+for one in json.load(open(values))["objects"]:
+    assert one["kind"] != "Namespace" and one["metadata"]["namespace"] == namespace
+    subprocess.run(["kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"], input=json.dumps(one).encode(), check=True)
+print("release " + sys.argv[3])
+]])
+        os.execute("chmod +x " .. support.quote(helm))
+        local spec = on_cluster { "-d", "k8s", script [[
+            ctx:wait_for_height(2)
+            ctx:node(1):stop()
+            ctx:start_node("late", {peers = {0}}):wait_ready{within = "30s"}
+            assert(ctx:node(1):state() == "stopped")
+            ctx:node(1):start() ctx:node(1):wait_ready{within = "30s"}
+        ]] }
+        spec.env.PATH, spec.env.K8S_RUNNER_DEBUG = helm:match "^(.*)/" .. ":" .. os.getenv "PATH", "1"
+        local result = support.run(spec)
+        assert.equal(0, result.code, result.text)
+        assert.matches("release tfl%-byhand%-", result.text)
+        assert.equal("", live "byhand")
+    end)
+
     it("gives pods the time that the environment says", function()
         for name, said in pairs {
             K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS = "its pod does not run after 0.01s", K8S_RUNNER_HTTP_TIMEOUT_SECS = "within 0.01s",

@@ -6,6 +6,7 @@ local gather = require "tfl.deployers.gather"
 local clusters = require "tfl.deployers.k8s.cluster"
 local compose_settings = require "tfl.deployers.compose.settings"
 local errors = require "tfl.errors"
+local installs = require "tfl.deployers.k8s.install"
 local images = require "tfl.deployers.compose.images"
 local json = require "tfl.core.json"
 local node_specs = require "tfl.node_specs"
@@ -23,7 +24,8 @@ for name, method in pairs(require "tfl.deployers.k8s.watch") do K8s[name] = meth
 
 local NO_LINKS = "relays stand on 127.0.0.1, and pods speak to each other"
 local FIRST_PORT = 8080 -- each pod has an address of its own, so all nodes have the same ports
-local INSTALL_SECONDS, STOP_SECONDS, KILL_SECONDS = 60, 10, 60
+local KILL_SECONDS = 60
+local STOP_SECONDS = 15 -- for the cluster, which sends SIGKILL after ten, to say that it is done
 
 local M = {
     name = "k8s",
@@ -45,7 +47,7 @@ local M = {
 function M.new(options)
     local made = setmetatable(base.new(options), K8s)
     made.run_id, made.problem, made.say = options.run_id, options.problem, options.say
-    made.own, made.by_object, made.by_pod, made.tasks, made.installs = {}, {}, {}, {}, 0
+    made.own, made.by_object, made.by_pod, made.tasks = {}, {}, {}, {}
     made.batch = gather.new(function(batch) made:install(batch) end)
     return made
 end
@@ -105,13 +107,14 @@ function K8s:prepare(plan)
         self.cluster:need_right(verb, shared and "statefulsets.apps" or "namespaces", shared and namespace or nil)
     end
     if not self.run.claims then self.run.machines = self.cluster:machines() end
-    local undo = shared and { "delete", objects.KINDS, "-n", namespace, "-l", "tfl.run=" .. run } or { "delete", "namespace", namespace }
-    table.move({ "--wait=false", "--ignore-not-found" }, 1, 2, #undo + 1, undo)
-    self.undo = self.cluster:words(undo)
-    if not self.settings.preserve then
-        self.ledger = proc.ledger_add { undo = "argv", argv = self.undo, cwd = sys.cwd(), within = 60 }
+    self.installer = installs.new {
+        cluster = self.cluster, namespace = namespace, release = self.settings.release or settings.label("tfl-" .. self.run_id, 53),
+        dir = self.dir .. "/k8s", tell = function(said) if self.settings.debug then self.say(said) end end,
+    }
+    self.undos = self.installer:undos(shared, "tfl.run=" .. run)
+    for _, undo in ipairs(self.settings.preserve and {} or self.undos) do
+        undo.id = proc.ledger_add { undo = "argv", argv = undo.argv, cwd = sys.cwd(), within = 60 }
     end
-    proc.exec { "mkdir", "-p", self.dir .. "/k8s" }
     self.first = {}
     if not shared then self.first[1] = objects.namespace(self.run) end
     if not self.run.claims then table.insert(self.first, objects.sweeper(self.run)) end
@@ -132,15 +135,8 @@ function K8s:has_storage()
     return false
 end
 
---- Has objects installed, all by one call.
 function K8s:apply(items)
-    if #items == 0 then return end
-    self.installs = self.installs + 1
-    local path = ("%s/k8s/objects-%d.json"):format(self.dir, self.installs)
-    sys.write_file(path, json.encode(objects.list(items)))
-    local said = self.cluster:kubectl { "apply", "--server-side", "--force-conflicts", "--field-manager=tfl", "--validate=false",
-        "-f", path, timeout = INSTALL_SECONDS + 2 * #items }
-    if self.settings.debug then self.say(said) end
+    self.installer:apply(items, function(object) return self.by_object[object].replicas end)
 end
 
 --- Gives the nodes their names and ports, and has their Services made, by which they find each other.
@@ -194,6 +190,7 @@ end
 
 --- Scales its StatefulSet.
 function K8s:scale(own, replicas)
+    own.replicas = replicas
     local path = ("/apis/apps/v1/namespaces/%s/statefulsets/%s/scale"):format(self.run.namespace, own.object)
     self.cluster:ask("PUT", path, { body = { apiVersion = "autoscaling/v1", kind = "Scale",
         metadata = { name = own.object, namespace = self.run.namespace }, spec = { replicas = replicas } } })
@@ -203,6 +200,7 @@ end
 function K8s:install(batch)
     local items = {}
     for _, own in ipairs(batch) do
+        own.replicas = 1
         for _, object in ipairs(objects.node(self.run, own.wanted)) do items[#items + 1] = object end
     end
     self:apply(items)
@@ -284,7 +282,9 @@ local function signal(self, own, name)
     local command = objects.signal(self.run, own.wanted, name)
     table.move(command, 1, #command, #words + 1, words)
     local ok, err = pcall(self.cluster.kubectl, self.cluster, words)
-    if ok or name ~= "STOP" and name ~= "CONT" and not err.message:find "not found" and not err.message:find "orbidden" then return end
+    if ok then return end
+    local message, stays = err.message, name == "STOP" or name == "CONT"
+    if not (stays or message:find "executable file not found" or message:find "no such file" or message:find "orbidden") then return end
     err.message, err.node = ("%s: SIG%s cannot be sent: %s"):format(own.name, name, err.message), own.name
     error(err, 0)
 end
@@ -347,15 +347,17 @@ function K8s:cleanup()
     self.closing = true
     self.batch:cancel()
     local first
-    if self.ledger then
-        local ok, err = pcall(function()
-            local argv = table.move(self.undo, 1, #self.undo, 1, { timeout = 60 })
-            local result = proc.exec(argv)
-            if not result.ok then error(errors.new("spawn", "%s: %s", table.concat(self.undo, " "), result.stderr), 0) end
-        end)
-        if ok then proc.ledger_done(self.ledger) else first = err end
-    elseif self.undo and self.settings.preserve then
-        self.say("the namespace stays; to remove what the run has made: " .. table.concat(self.undo, " "))
+    for _, undo in ipairs(self.undos or {}) do
+        local command = table.concat(undo.argv, " ")
+        if self.settings.preserve then
+            self.say("what the run has made stays; this removes it: " .. command)
+        else
+            local argv = table.move(undo.argv, 1, #undo.argv, 1, { timeout = 60 })
+            local ok, result = pcall(proc.exec, argv)
+            if ok and result.ok then proc.ledger_done(undo.id) else
+                first = first or not ok and result or errors.new("spawn", "%s: %s", command, result.stderr)
+            end
+        end
     end
     self:end_watch()
     for name, own in pairs(self.own) do

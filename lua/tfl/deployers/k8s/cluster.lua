@@ -50,7 +50,10 @@ function M.new()
     local base, kubeconfig = { "kubectl" }, os.getenv "KUBECONFIG"
     if kubeconfig and kubeconfig ~= "" then table.move({ "env", "KUBECONFIG=" .. kubeconfig, "kubectl" }, 1, 3, 1, base) end
     if found.ok then table.move({ "--context", (found.stdout:gsub("%s+$", "")) }, 1, 2, #base + 1, base) end
-    return setmetatable({ base = base, context = found.ok and found.stdout:gsub("%s+$", "") or "(none)" }, Cluster)
+    return setmetatable({
+        base = base, context = found.ok and found.stdout:gsub("%s+$", "") or "(none)", named = found.ok,
+        kubeconfig = kubeconfig ~= "" and kubeconfig or nil,
+    }, Cluster)
 end
 
 --- A command line of kubectl.

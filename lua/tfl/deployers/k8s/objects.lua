@@ -8,8 +8,6 @@ local GRACE = 10 -- seconds between SIGTERM and SIGKILL, when the cluster ends a
 --- Where disks of nodes lie on the cluster's own nodes, when no StorageClass makes volumes: a folder that all may write to.
 M.HOST_FOLDER = "/var/tmp"
 M.SWEEPER = "tfl-sweeper"
---- What a run makes in a namespace that is not its own.
-M.KINDS = "statefulsets,daemonsets,services,configmaps,secrets,persistentvolumeclaims"
 
 --- What the objects of one run share.
 ---@class tfl.K8sRun
