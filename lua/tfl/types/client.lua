@@ -13,9 +13,9 @@ function client:consensus_info(options) end
 function client:network_info(options) end
 
 --- Ids of its chain, newest first.
----@param range? {from: string, to: string} ids; its tip and its last final block when not said
+---@param range? {from: string, to: string, timeout: any} ids; what is not said is up to the node
 ---@return string[] ids
-function client:headers(range, options) end
+function client:headers(range) end
 
 --- A block as the node gives it, and beside id, parent, slot and n_transactions.
 ---@param id string
@@ -23,9 +23,9 @@ function client:headers(range, options) end
 function client:block(id, options) end
 
 --- Final blocks of these slots, both included.
----@param range {slot_from: integer, slot_to: integer}
+---@param range {slot_from: integer, slot_to: integer, timeout: any}
 ---@return table[] blocks as of client:block
-function client:blocks(range, options) end
+function client:blocks(range) end
 
 --- Hands in a transaction; done when the node has accepted it. Raises rejected when it refuses it, http_status when it cannot take it now.
 ---@param transaction table|string what wallet:transfer or tfl.inscription gave, the JSON of one as a table, or its text

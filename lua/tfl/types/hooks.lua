@@ -4,8 +4,8 @@
 ---@field expectations table expectations that it brings
 local workload = {}
 
---- Once, when the plan is made; may wait for nothing.
----@param topology table the plan of the cluster
+--- Once, before the cluster is started.
+---@param topology table the plan of the cluster, as plan.json has it
 ---@param metrics table {expected_blocks, run_duration, slot_duration, active_slot_coeff, slots}
 function workload:init(topology, metrics) end
 
@@ -16,16 +16,16 @@ function workload:start(ctx) end
 ---@class tfl.Expectation
 local expectation = {}
 
---- Once, when the plan is made; may wait for nothing.
----@param topology table the plan of the cluster
+--- Once, before the cluster is started.
+---@param topology table the plan of the cluster, as plan.json has it
 ---@param metrics table as of workload:init
 function expectation:init(topology, metrics) end
 
---- At the beginning of the window, before workloads start.
+--- Before the window begins and workloads start.
 ---@param ctx tfl.Context
 function expectation:start_capture(ctx) end
 
---- Every second of the window (of short slots, every five).
+--- Again and again in the window: every second, with short slots every five of them.
 ---@param ctx tfl.Context
 function expectation:check_during_capture(ctx) end
 

@@ -60,7 +60,7 @@ function tfl.try(f, ...) end
 
 --- Runs a program and waits for its end, in a hook.
 ---@param argv {timeout: any, stdin: string, cwd: string, env: table} its name and arguments, and these; timeout: 60 s
----@return table result {code, signal, status, out, err}
+---@return table result {ok, status = text, code or signal, stdout, stderr}
 function tfl.exec(argv) end
 
 --- A signed inscription for client:submit_transaction; in a hook.
