@@ -10,13 +10,24 @@ static void pump(struct tfl_generator *g);
 
 /* ---- making */
 
+static void fill(struct tfl_generator *g, struct tfl_load_ticket *job)
+{
+    int64_t from = tfl_now(g->loop);
+    tfl_buf_clear(&job->body);
+    memset(&job->hash, 0, sizeof job->hash);
+    job->gone = false;
+    job->failed = g->p.source->make(g->p.source, job->i, &job->body, &job->hash, &job->err) != 0;
+    if (job->failed)
+        memset(&job->hash, 0, sizeof job->hash);
+    g->make_ns += tfl_now(g->loop) - from;
+    g->made_n++;
+}
+
 static struct tfl_load_ticket *make(struct tfl_generator *g)
 {
     struct tfl_load_ticket *job = g->spare;
-    int64_t from = tfl_now(g->loop);
     if (job) {
         g->spare = job->next;
-        tfl_buf_clear(&job->body);
     } else {
         job = tfl_alloc(sizeof *job);
         job->g = g;
@@ -25,12 +36,7 @@ static struct tfl_load_ticket *make(struct tfl_generator *g)
     job->i = g->next_make++;
     job->tries = job->round = 0;
     job->doubtful = false;
-    memset(&job->hash, 0, sizeof job->hash);
-    job->failed = g->p.source->make(g->p.source, job->i, &job->body, &job->hash, &job->err) != 0;
-    if (job->failed)
-        memset(&job->hash, 0, sizeof job->hash);
-    g->make_ns += tfl_now(g->loop) - from;
-    g->made_n++;
+    fill(g, job);
     return job;
 }
 
@@ -63,6 +69,8 @@ static struct tfl_load_ticket *next_job(struct tfl_generator *g)
     if (!g->made)
         g->made_end = &g->made;
     job->next = NULL;
+    if (job->gone) /* what it was built on is gone since: of other notes */
+        fill(g, job);
     return job;
 }
 

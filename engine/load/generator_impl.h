@@ -17,6 +17,7 @@ struct tfl_load_ticket {
     size_t target;
     int tries, round; /* round: tries since the last wait */
     bool doubtful;    /* a node may have it that has not said so */
+    bool gone;        /* made ahead, and built on what is gone since: to be made again */
     struct tfl_timer again;
     struct tfl_generator *g;
 };

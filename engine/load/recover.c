@@ -2,7 +2,7 @@
 #include "load/generator_impl.h"
 
 struct drop {
-    struct tfl_tracker *tracker;
+    struct tfl_generator *g;
     bool taken; /* a node had said yes to the one that is gone */
 };
 
@@ -10,17 +10,21 @@ struct drop {
 static void give_up(void *arg, const struct tfl_hash *hash)
 {
     const struct drop *d = arg;
-    uint64_t i = tfl_tracker_find(d->tracker, hash);
-    if (i != UINT64_MAX && !(tfl_tracker_at(d->tracker, i)->flags & TFL_TX_DROPPED))
-        tfl_tracker_flag(d->tracker, i,
-            TFL_TX_DROPPED | TFL_TX_AFTER_LOST | TFL_TX_SETTLED | (d->taken ? 0 : TFL_TX_ORPHAN));
+    struct tfl_tracker *tracker = d->g->p.tracker;
+    uint64_t i = tfl_tracker_find(tracker, hash);
+    if (i != UINT64_MAX && !(tfl_tracker_at(tracker, i)->flags & TFL_TX_DROPPED))
+        tfl_tracker_flag(
+            tracker, i, TFL_TX_DROPPED | TFL_TX_AFTER_LOST | TFL_TX_SETTLED | (d->taken ? 0 : TFL_TX_ORPHAN));
+    /* one that was made ahead is not sent as it is */
+    for (struct tfl_load_ticket *job = d->g->made; job; job = job->next)
+        job->gone = job->gone || tfl_hash_eq(&job->hash, hash);
 }
 
 void recover_drop(struct tfl_generator *g, uint64_t i, const struct tfl_hash *hash)
 {
     if (tfl_hash_is_zero(hash))
         return;
-    struct drop d = {.tracker = g->p.tracker};
+    struct drop d = {.g = g};
     if (i < tfl_tracker_n(g->p.tracker)) {
         tfl_tracker_flag(g->p.tracker, i, TFL_TX_DROPPED | TFL_TX_SETTLED);
         d.taken = tfl_tracker_at(g->p.tracker, i)->answer == TFL_TX_ACCEPTED;

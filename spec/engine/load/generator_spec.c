@@ -141,6 +141,30 @@ static void tries_have_an_end(void **state)
     assert_true(tfl_load_reached(w->load, TFL_LOAD_SENT));
 }
 
+static enum tfl_submit_answer refuses_the_first(uint64_t i, size_t target, int try, bool *maybe)
+{
+    (void)target;
+    (void)try;
+    *maybe = false;
+    return i == 0 ? TFL_SUBMIT_REJECTED : TFL_SUBMIT_ACCEPTED;
+}
+
+/* What was made ahead of its time, and built on one that is gone, would be accepted and could never be on the chain. */
+static void what_was_made_ahead_on_one_that_is_gone_is_made_again(void **state)
+{
+    struct tfl_stage stage = {TFL_S, 10, 10};
+    (void)state;
+    w->says = refuses_the_first;
+    w->chain = 5; /* 5 is built on 0; the others are not */
+    w->answer_ms = 1;
+    begin((struct tfl_generator_params){.stages = &stage, .n_stages = 1});
+    pass(2000);
+    assert_int_equal(counts()->rejected, 1);
+    assert_int_equal(counts()->accepted, 9);
+    assert_int_equal(w->makes, 11);
+    assert_false(rec(5)->flags & TFL_TX_DROPPED);
+}
+
 static void what_cannot_be_made_is_rejected(void **state)
 {
     struct tfl_stage stage = {TFL_S, 10, 10};
@@ -230,6 +254,7 @@ int main(void)
         SPEC(drawn_targets_follow_the_seed),
         SPEC(what_does_not_reach_one_node_goes_to_the_next),
         SPEC(tries_have_an_end),
+        SPEC(what_was_made_ahead_on_one_that_is_gone_is_made_again),
         SPEC(what_cannot_be_made_is_rejected),
         SPEC(stop_ends_the_arrivals_and_finishes_the_queue),
         SPEC(abort_gives_up_all_and_counts_it),

@@ -43,8 +43,8 @@ struct world {
     struct pending_answer *answers;
     uint64_t fails; /* intents that are multiples of it cannot be made; 0: none */
     uint64_t settled, dropped, n_changed, in_flight, most;
-    uint64_t chain; /* dropping i drops i + chain, i + 2 chain… below made; 0: i alone */
-    uint64_t made;
+    uint64_t chain;       /* dropping i drops i + chain, i + 2 chain… below made; 0: i alone */
+    uint64_t made, makes; /* the highest intent so far and one; how often one was made */
 };
 
 SHARED struct world *w;
@@ -62,7 +62,8 @@ SHARED int make_tx(struct tfl_load_source *source, uint64_t i, struct tfl_buf *b
     struct tfl_error *err)
 {
     (void)source;
-    w->made = i + 1;
+    w->makes++;
+    w->made = i + 1 > w->made ? i + 1 : w->made;
     if (w->fails && i % w->fails == 0)
         return tfl_fail(err, TFL_E_NOT_FOUND, "no note left");
     tfl_buf_addf(body, "%llu", (unsigned long long)i);
