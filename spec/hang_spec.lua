@@ -72,7 +72,7 @@ describe("a script with", function()
 
     local mistakes = {
         ["tfl.scenaro('x')"] = 'scenaro.*did you mean "scenario"',
-        ["tfl.scenario('x'):topology_with(function(t) t:node(3) end)"] = 't:nodes(3) makes so many nodes',
+        ["tfl.scenario('x'):topology_with(function(t) t:node(3) end)"] = 'makes so many nodes',
         ["tfl.scenario('x'):topology_with(3)"] = "a function",
         ["tfl.scenario('x'):topology_with(function(t) t:nodes('three') end)"] = "whole number",
         ["tfl.scenario('x'):with_run_duration('10x')"] = "unknown unit",
