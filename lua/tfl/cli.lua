@@ -177,6 +177,12 @@ local function check(args)
         say(1, "%s\n", text.clean(made.name))
         local function row(name, fmt, ...) say(1, "  %-12s " .. fmt .. "\n", name, ...) end
         row("cluster", "%s on %s, %s", made.topology:describe(), made.deployer, kinds.describe(made.nodes))
+        local told = {}
+        for _, node in ipairs(made.deployer == "local" and made.nodes or {}) do -- elsewhere it is that of the image
+            local where = node.kind.where and node.kind.where(node.kind.settings)
+            if where and not told[where] then row("program", "%s", text.clean(where)) end
+            told[where or ""] = true
+        end
         row("chain", made.slots and "slots of %s, f = %g, k = %d, Δ = %d" or "%s", made.slots and duration.show(made.slot_seconds) or
             made.chain and "without slots" or "none that tfl sees", made.f, made.security_param, made.delta)
         row("window", "%d slots (%s)", made.window_slots, duration.show(made.window_slots * made.slot_seconds))

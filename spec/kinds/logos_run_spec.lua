@@ -171,6 +171,17 @@ it("refuses a cluster of two forms, which have a genesis each", function()
     assert.equal(0, support.run({ "check", file, env = env("JUN", { LOGOS_BLOCKCHAIN_NODE_VERSION = "AUG" }) }).code)
 end)
 
+it("tells in tfl check which program it would run, or that there is none", function()
+    local file = scenario()
+    for want, program in pairs { ["program      " .. support.stand_in()] = support.stand_in(),
+        ["program      none: kind logos: there is no program logos-blockchain-node on PATH"] = "",
+        ["program      none: kind logos: /no/such is not an executable file"] = "/no/such" } do
+        local result = support.run { "check", file, env = env("JUN", { LOGOS_BLOCKCHAIN_NODE_BIN = program }) }
+        assert.equal(0, result.code, result.text)
+        assert.truthy(result.out:find(want, 1, true), result.text)
+    end
+end)
+
 it("says which program or folder is missing, and which variable names it", function()
     local file, here = scenario(), support.path "circuits"
     local cases = {

@@ -92,6 +92,16 @@ local function environment(version, image)
     return out
 end
 
+--- Where the program of its nodes is, or that there is none. Fetches nothing.
+---@param settings table of the kind
+---@return string
+function M.where(settings)
+    settings = checked(settings)
+    if not named_program(settings) and env "LOGOS_BLOCKCHAIN_BINARIES_TAR" then return "that of LOGOS_BLOCKCHAIN_BINARIES_TAR" end
+    local found, path = pcall(program_of, settings)
+    return found and path or "none: " .. path.message
+end
+
 --- Who a node is to the others: by its own key of the network. Leaders have no key that is known beforehand.
 ---@param seed integer
 ---@param index integer
