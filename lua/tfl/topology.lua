@@ -141,8 +141,11 @@ local function add_kinds(self, plan, resolve)
     local nodes = plan._graph.nodes
     plan._kind = resolve(self._kind)
     if self._node_asked then
-        errors.usage('node(%d): nothing is said of that node; t:node(%d):kind("…") gives it a kind, t:nodes(%d) makes so many nodes',
-            self._node_asked, self._node_asked, self._node_asked)
+        local i = self._node_asked.index
+        local err = errors.new("usage", 'node(%d): nothing is said of that node; t:node(%d):kind("…") gives it a kind, t:nodes(%d) makes '
+            .. "so many nodes", i, i, i)
+        err.where = self._node_asked.where
+        error(err, 0)
     end
     for index in pairs(self._kinds or {}) do
         if index >= #nodes then

@@ -127,7 +127,7 @@ function Builder:node(index)
     if i < 0 then
         errors.usage("node(%d): nodes are counted from 0", i)
     end
-    self._node_asked = i
+    self._node_asked = { index = i, where = errors.where() }
     return {
         kind = function(_, k)
             self._kinds, self._node_asked = self._kinds or {}, nil
