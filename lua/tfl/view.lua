@@ -114,22 +114,24 @@ end
 
 --- Slots for which the host was too late: those that nodes with more than half of the stake were late for (JUDGING, Host
 --- starved); of nodes that cannot tell, the slots in which the whole host stalled.
+---@return table<integer, boolean> slots, boolean complete false: a node was too slow to tell, so there may be more
 function View:late_slots()
-    local stake, told, all = {}, false, 0
+    local stake, told, all, complete = {}, false, 0, true
     for _, node in ipairs(self.nodes) do all = all + node.stake end
     self:each_node(function(node)
         if not self:is_live(node.name) then return end
         local ok, slots = pcall(self.clients[node.name].late_slots, self.clients[node.name], { timeout = ANSWER_SECONDS })
+        if not ok and type(slots) == "table" and slots.code == "timeout" then complete = false end
         if not ok or not slots then return end
         told = true
         for _, slot in ipairs(slots) do stake[slot] = (stake[slot] or 0) + node.stake end
     end)
-    if not told then return self.host:late_slots() end
+    if not told then return self.host:late_slots(), complete end
     local late = {}
     for slot, share in pairs(stake) do
         if share * 2 > all then late[slot] = true end
     end
-    return late
+    return late, complete
 end
 
 --- How many peers every live node has now, for the report.

@@ -47,7 +47,7 @@ local function judged_plan(run, upto)
 end
 
 --- Ends the window early when no chain has grown for longer than chance allows: nothing after that could mend it. Nodes
---- that do not answer, or tell of blocks the feed has not seen, are left to the end of the window.
+--- that do not answer, or tell of blocks the feed has not seen, are left to the end of the window: a starved one is slow to tell.
 function Liveness:check_during_capture(ctx)
     local run = ctx.run
     local now = run:current_slot()
@@ -55,12 +55,13 @@ function Liveness:check_during_capture(ctx)
     if quiet < run.plan.liveness.stall_slots + 1 + run.plan.delta then return end
     local told, seen = run:told_height(), run:figures(run.s0, now).best_height
     if told < 0 or told > (seen or 0) then return end
-    local judgement = self:judge(run, now)
-    if judgement.code == "stalled" and judgement.verdict == "fail" then run:end_capture "stalled" end
+    local judgement, complete = self:judge(run, now)
+    if judgement.code == "stalled" and judgement.verdict == "fail" and complete then run:end_capture "stalled" end
 end
 
 --- Judges the window up to slot `upto` (s1 when nil).
 ---@return table judgement {verdict, code, message, figures}
+---@return boolean complete false: a node was too slow to tell which slots it was late for
 function Liveness:judge(run, upto)
     local to = math.min(upto or run.s1, run.s1)
     local figures = run:figures(run.s0, to)
@@ -69,12 +70,12 @@ function Liveness:judge(run, upto)
             node.stale, node.height, node.tip_slot = false, figures.best_height, to
         end
     end
-    local judgement = verdict.judge_liveness(judged_plan(run, to), figures)
+    local judgement, complete = verdict.judge_liveness(judged_plan(run, to), figures), true
     if judgement.verdict == "fail" then
-        figures.late_slots = run:late_slots()
+        figures.late_slots, complete = run:late_slots()
         judgement = verdict.judge_liveness(judged_plan(run, to), figures)
     end
-    return judgement
+    return judgement, complete
 end
 
 function Liveness:evaluate(ctx)
@@ -88,7 +89,7 @@ function Liveness:evaluate(ctx)
             message = string.format("the window was cut short after %d slots (%s), too few to judge", slots, run.ended_early),
         }
     end
-    ctx:conclude(self:judge(run, run.ended_early and run.ended_slot))
+    ctx:conclude((self:judge(run, run.ended_early and run.ended_slot)))
 end
 
 return M
