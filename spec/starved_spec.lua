@@ -4,7 +4,7 @@ local nodes = require "spec.support.nodes"
 local support = require "spec.support"
 support.guard()
 
-local SLOTS, SECONDS, WORKERS = 240, 5, 60 -- of each processor: an idle task gets a share of 3 to their 15 each
+local SLOTS, SECONDS, WORKERS = 240, 8, 120 -- of each processor: an idle task gets a share of 3 to their 15 each
 
 local function program(more)
     local path = support.write("bin/idle", ('#!/bin/sh\nexec chrt --idle 0 %s "$@" %s\n'):format(support.quote(nodes.tfl_node()), more))
