@@ -97,3 +97,18 @@ describe("liveness under faults", function()
         assert.equal(0, plain.code, plain.text)
     end)
 end)
+
+it("a tfl that stands still with its relays is a cut of all links, told and judged", function()
+    local result = nodes.run(nodes.scenario([[:topology_with(function(t) t:nodes(3):full():slot_duration "50ms":security_param(60) end)
+        :enable_node_control{links = true}:with_workload(w):with_run_duration "8s":expect_consensus_liveness()]], nodes.WORKLOAD .. [[
+        function w:start(ctx)
+            ctx:sleep "2s"
+            local from = os.time()
+            while os.time() - from < 3 do end -- between two and three seconds
+        end]]), { "--seed", "11" })
+    assert.equal(0, result.code, result.text)
+    local stall = nodes.events(result, "^fault$")[1]
+    assert.same({ "stall", "host" }, { stall.verb, stall.by })
+    local e = nodes.expectation(result, "consensus_liveness")
+    assert.equal(e.figures.required, result.summary.blocks.required) -- one bound, that under faults
+end)

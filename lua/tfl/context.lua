@@ -266,8 +266,8 @@ function Context:run_metrics() return self.run:metrics() end
 --- A whole number from 1 to n, drawn from the run's seed.
 ---@param n integer
 ---@return integer
-function Context:random(n)
-    if math.type(n) ~= "integer" or n < 1 then errors.usage("ctx:random(%s): a whole number from 1 was expected", errors.show(n)) end
+function Context:random(n, ...)
+    if math.type(n) ~= "integer" or n < 1 or ... then errors.usage("ctx:random(%s): a whole number from 1 was expected", errors.show(n)) end
     return self.run:draw(self.owner.name, n)
 end
 

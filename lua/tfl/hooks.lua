@@ -1,5 +1,6 @@
 --- Hooks of workloads and expectations: each runs in a task of its own, and what it does wrong becomes a problem of the
 --- run. Methods of a run; `tfl.runner` takes them in.
+local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local loader = require "tfl.loader"
 local task = require "tfl.core.task"
@@ -49,6 +50,17 @@ function Hooks:trouble(err)
     local usage = err.code == "usage" or err.code == "bad_config" or err.code == "script_error" or err.code == "script_hog"
         or err.code == "hook_timeout"
     self:problem(usage and "usage" or "infra", err)
+end
+
+--- The function of a cluster driven by hand was not over when its time was.
+function Hooks:not_over()
+    local plan = self.plan
+    for _, owner in ipairs(self.expectations) do
+        owner.judgement = owner.name == "script" and not owner.judgement and { verdict = "inconclusive", code = "not_evaluated",
+            message = "it was not over in time" } or owner.judgement
+    end
+    self:problem("usage", errors.new("hook_timeout", "%s: it was not over after %s; %s gives it more time", plan.name,
+        duration.show(plan.window_slots * plan.slot_seconds), plan.by_hand and 'tfl.cluster{duration = "30m"}' or "-t 30m"))
 end
 
 --- ctx:spawn: a task that ends with its owner.

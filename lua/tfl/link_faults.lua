@@ -134,6 +134,21 @@ function M:counts(fault)
     return self.run.deployer:link_counts(fault.link_id)
 end
 
+--- tfl itself stood still until now, and the relays between the nodes with it: nobody could hear anybody. Told, and judged as a cut.
+---@param seconds number
+function M:stalled(seconds)
+    local run = self.run
+    local fault = self:open {
+        verb = "stall", links = true, cut = true, by = "host", targets = {}, text = ("of tfl for %.1fs"):format(seconds),
+        rules = { { from = { except = {} }, to = { except = {} } } }, bit = true,
+    }
+    fault.t0 = fault.t0 - seconds
+    fault.slot0 = fault.slot0 and fault.slot0 - math.ceil(seconds / run.plan.slot_seconds)
+    self:close(fault, "host")
+    run:say("host", ("tfl stood still for %.1fs, and the relays between the nodes with it: a script that does not wait, or a busy host")
+        :format(seconds))
+end
+
 --- Ends a link fault. Healing a healed one does nothing.
 ---@param fault tfl.Fault
 ---@param by string

@@ -5,7 +5,6 @@
 --- stands still); the caller's task waits for it, judges what there is, and cleans up.
 local agreement = require "tfl.agreement"
 local context = require "tfl.context"
-local duration = require "tfl.duration"
 local errors = require "tfl.errors"
 local faults = require "tfl.faults"
 local proc = require "tfl.core.proc"
@@ -227,10 +226,7 @@ function Run:run_window()
         self.capture_over:wait(math.min(0.5, math.max(0.001, (ends - task.wall_ms()) / 1000)))
     end
     self.window_over = true
-    if plan.hand and running > 0 and not self.ended_early then
-        self:problem("usage", errors.new("hook_timeout", "%s: it was not over after %s; %s gives it more time", plan.name,
-            duration.show(plan.window_slots * plan.slot_seconds), plan.by_hand or "-t 30m"))
-    end
+    if plan.hand and running > 0 and not self.ended_early then self:not_over() end
 end
 
 function Run:cooldown()
