@@ -4,7 +4,6 @@ local bundle = require "tfl.bundle"
 local completion = require "tfl.completion"
 local deployers = require "tfl.deployers"
 local duration = require "tfl.duration"
-local engines = require "tfl.deployers.compose.engine"
 local env = require "tfl.env"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
@@ -224,7 +223,7 @@ end
 
 local function clean(args)
     if args.containers then
-        purge.run(engines.new(args.docker), "tfl.run=" .. args.containers)
+        purge.undone(args.docker, args.containers)
         return 0
     end
     local undone = proc.clean()

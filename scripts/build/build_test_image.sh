@@ -7,6 +7,7 @@
 #     --yes        install packages without asking
 # LOGOS_BLOCKCHAIN_TESTNET_IMAGE names the image (logos-blockchain-testing:local). One that was made of the same things stays as it is,
 # unless LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD=1. LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD=1: what is there is used, whatever it was made of.
+# Any value of these two but 0 and false is as good as 1.
 # The last line of stdout is the name. An image that was replaced is removed. Exit 2: wrong arguments or files; 3: it could not be made.
 set -euo pipefail
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")

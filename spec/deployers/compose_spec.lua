@@ -63,9 +63,10 @@ docker.describe("-d compose", function()
         table.sort(names)
         assert.same({ "node-0", "node-1", "node-2" }, names)
         local format = "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.HostConfig.Memory}} "
-            .. "{{.HostConfig.PidsLimit}} {{.HostConfig.Privileged}} {{range .NetworkSettings.Ports}}{{(index . 0).HostIp}}{{end}}"
+            .. "{{.HostConfig.MemorySwap}} {{.HostConfig.PidsLimit}} {{.HostConfig.Privileged}} "
+            .. "{{range .NetworkSettings.Ports}}{{(index . 0).HostIp}}{{end}}"
         for id in containers("{{.ID}}"):gmatch "%S+" do
-            assert.equal("true [ALL] [no-new-privileges:true] 1073741824 512 false 127.0.0.1",
+            assert.equal("true [ALL] [no-new-privileges:true] 1073741824 1073741824 512 false 127.0.0.1",
                 docker.run(("inspect -f %s %s"):format(support.quote(format), id)))
         end
         local result = run:wait(120)
@@ -172,11 +173,9 @@ docker.describe("-d compose", function()
         assert.equal(3, result.code, result.text)
         assert.matches("the Docker engine at unix://" .. socket .. " went away during the run", result.summary.error.message, 1, true)
         assert.not_equal("", left()) -- nobody could take it away
-        local clean = support.run { "clean" }
+        local clean = support.run { "clean", env = { DOCKER_HOST = "unix://" .. socket } }
         assert.equal(3, clean.code, clean.text)
-        os.remove(socket)
-        engine() -- it is back
-        clean = support.run { "clean" }
+        clean = support.run { "clean" } -- it is at another address now
         assert.equal(0, clean.code, clean.text)
         assert.equal("", left())
     end)
@@ -189,12 +188,35 @@ docker.describe("-d compose", function()
         support.sh("docker image rm -f " .. image .. "-made")
         assert.equal(0, made.code, made.text)
         assert.matches("compose: there is no image " .. image .. "-made here: making it", made.err, 1, true)
+        assert.falsy(made.err:find("anew", 1, true), made.err)
+        spec = liveness("-t", "8s")
+        spec.env.LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD, spec.env.LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD = "false", "yes"
+        spec.env.LOGOS_BLOCKCHAIN_BINARIES_TAR = support.write("bad.tar.gz", "no")
+        made = support.run(spec)
+        assert.equal(3, made.code, made.text)
+        assert.matches("compose: making the image " .. image .. " anew", made.err, 1, true)
+        assert.matches("bad.tar.gz: it cannot be unpacked", made.text, 1, true)
         spec = liveness("-t", "8s")
         spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE = "tfl-spec-none:1"
         local result = support.run(spec)
         assert.equal(3, result.code, result.text)
         local message = "there is no image tfl-spec-none:1 here, and LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD forbids to make it"
         assert.matches(message, result.text, 1, true)
+    end)
+
+    it("removes an image that was made anew while containers used it, with the last of them", function()
+        local name = image .. "-old"
+        local function make(file)
+            support.sh(("tar -c -C / %s | docker import -c 'LABEL tfl.inputs=spec' - %s"):format(file, name))
+            return docker.run("image inspect -f '{{.Id}}' " .. name)
+        end
+        local id = make "etc/hostname"
+        docker.run(("create --label tfl.run=spec-anew %s x"):format(name))
+        assert.not_equal(id, make "etc/passwd")
+        docker.run("image rm " .. name)
+        docker.run("image inspect " .. id)
+        assert.equal(0, support.run({ "clean", "--containers", "spec-anew" }).code)
+        docker.run("image inspect " .. id, 1)
     end)
 
     it("says so when somebody has taken the port of a node that was down", function()
@@ -228,6 +250,7 @@ time.sleep(600)]]):format(port) }:wait_output "held"
         local result = support.run(spec)
         assert.equal(3, result.code, result.text)
         assert.matches("up ended with exit code 1; its output ends:", result.text, 1, true)
+        assert.matches("COMPOSE_RUNNER_HOST=203.0.113.7 is no address of this host", result.text, 1, true)
         assert.matches("cannot assign requested address", result.text, 1, true)
         assert.equal("", left())
     end)
@@ -239,6 +262,7 @@ time.sleep(600)]]):format(port) }:wait_output "held"
         local project = result.err:match "%-%-attach (%S+)"
         assert.truthy(project, result.text)
         local ids = containers "{{.ID}}"
+        docker.run("kill " .. containers("{{.Names}}"):match "%S*node%-0%S*")
         result = support.run(compose { "-d", "compose", "--attach", project, "-t", "8s", script([[
             local height = ctx:node(0):client():consensus_info().height
             assert(height > 10, "it is the chain that was there")
@@ -250,6 +274,7 @@ time.sleep(600)]]):format(port) }:wait_output "held"
             assert(not ok and tostring(err):find "has the nodes it has", tostring(err))
         ]], "network_star") })
         assert.equal(0, result.code, result.text)
+        assert.matches("node-0 was exited (137), started again", result.err, 1, true)
         assert.equal(ids, containers "{{.ID}}")
         result = support.run(compose { "-d", "compose", "--attach", project, "-t", "8s", script "ctx:node(0)" })
         assert.equal(2, result.code, result.text)
@@ -320,8 +345,8 @@ describe("-d compose without an engine", function()
     end)
 
     it("refuses settings that make no sense", function()
-        for name, value in pairs { COMPOSE_RUNNER_HOST = "nowhere", COMPOSE_RUNNER_HTTP_TIMEOUT_SECS = "soon",
-            COMPOSE_RUNNER_HOST_GATEWAY = "1.2.3", DOCKER_HOST = "ssh://host" } do
+        for name, value in pairs { COMPOSE_RUNNER_HOST = "nowhere", COMPOSE_RUNNER_HTTP_TIMEOUT_SECS = "99999999999999999999",
+            LOGOS_BLOCKCHAIN_TESTNET_IMAGE = "UPPER:x y", COMPOSE_RUNNER_HOST_GATEWAY = "1.2.3", DOCKER_HOST = "ssh://host" } do
             local spec = { table.unpack(LIVENESS) }
             spec.env = { [name] = value }
             local result = support.run(spec)

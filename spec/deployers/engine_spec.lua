@@ -95,6 +95,12 @@ describe("the Docker Engine API client", function()
         assert.matches("/engine.sock/version within 200ms", said[2], 1, true)
     end)
 
+    it("is asked but one question by tfl doctor when it says nothing", function()
+        local result = support.run { "doctor", env = { DOCKER_HOST = engine { ["GET /"] = { dkjson.null } } } }
+        assert.matches("✗ engine .*/engine%.sock/version within 5s", result.out)
+        assert.falsy(result.out:find("image", 1, true), result.out)
+    end)
+
     it("tells why there is no engine to speak to, and what to do", function()
         local said = run("engine:version()", "unix:///nowhere/docker.sock")
         assert.equal("connect", said.code)

@@ -23,6 +23,7 @@ Compose.__index = Compose
 for name, method in pairs(require "tfl.deployers.compose.watch") do Compose[name] = method end
 
 local STOP_SECONDS, CLEANUP_SECONDS, KILL_SECONDS = 10, 3, 10
+local DOCTOR_SECONDS = 5 -- for one answer
 
 local M = {
     name = "compose",
@@ -76,6 +77,7 @@ function Compose:fetch() end -- all that a node needs is in its image
 --- Looks whether everything is there, and begins to watch, before anything is made.
 function Compose:prepare(plan)
     self.settings, self.cluster = settings.read(self.say), settings.cluster()
+    images.name() -- what it refuses, it does so before anybody is asked
     self.engine = engines.new()
     self.engine:version()
     tool.find()
@@ -209,6 +211,10 @@ function Compose:take(own, spec)
         errors.usage("--attach %s: %s has another deployment.yaml than this scenario gives its nodes: its topology, wallets or kind differ",
             self.project, own.name)
     end
+    if not container.State.Running and not own.taken then
+        self.say(("%s was exited (%s), started again"):format(own.name, container.State.ExitCode))
+        self.event("node_was_exited", { node = own.name, code = container.State.ExitCode })
+    end
     own.taken = true
     if not container.State.Running then
         self.core:lay_out(own.name)
@@ -232,7 +238,13 @@ function Compose:make(batch)
     end
     local file = self.dir .. "/docker-compose.yml"
     sys.write_file(file, stack.file(blocks, self.labels))
-    tool.up(self.project, file, names, self.dir .. "/logs/compose.log", self.engine.host)
+    local ok, err = pcall(tool.up, self.project, file, names, self.dir .. "/logs/compose.log", self.engine.host)
+    if not ok then
+        if type(err) == "table" and err.message:find("annot assign requested address", 1, true) then
+            err.message = ("COMPOSE_RUNNER_HOST=%s is no address of this host: %s"):format(self.settings.host, err.message)
+        end
+        error(err, 0)
+    end
     for _, row in ipairs(self.engine:containers("tfl.run=" .. self.run_id)) do
         local own = self.own[row.Labels["tfl.node"]]
         if own then own.id = row.Id end
@@ -315,7 +327,12 @@ function Compose:cleanup()
     for _, one in ipairs(tasks) do one:wait() end
     if self.ledger and not self.lost then -- what a lost engine still has stays in the ledger
         local ok, err = pcall(purge.run, self.engine, "tfl.run=" .. self.run_id)
-        if ok then proc.ledger_done(self.ledger) else first = err end
+        if ok then
+            proc.ledger_done(self.ledger)
+        else
+            first = err
+            if type(err) == "table" then err.message = err.message .. "; what is left, `tfl clean` removes once the engine answers" end
+        end
     elseif preserve and not self.lost and next(self.own) then
         self.say(("the stack stays: -d compose --attach %s drives it, `tfl clean` removes it"):format(self.project))
     end
@@ -337,16 +354,20 @@ function M.doctor()
         local ok, said = pcall(fn)
         return { name = name, ok = ok, message = ok and said or type(said) == "table" and said.message or tostring(said) }
     end
-    return {
+    local engine
+    local rows = {
         row("engine", function()
-            local engine = engines.new()
+            engine = engines.new()
+            engine.seconds = DOCTOR_SECONDS
             return ("%s at %s"):format(engine:version().Version, engine.host)
         end),
         row("tool", tool.version),
-        row("image", function()
-            return engines.new():image(images.name()) and images.name() or images.name() .. ": not made yet, the first run makes it"
-        end),
     }
+    if not rows[1].ok then return rows end -- it would not answer the next question either
+    rows[3] = row("image", function()
+        return engine:image(images.name()) and images.name() or images.name() .. ": not made yet, the first run makes it"
+    end)
+    return rows
 end
 
 return M

@@ -10,6 +10,7 @@ local SECONDS = 60 -- for one answer; removals of big containers take long on bu
 
 ---@class tfl.DockerEngine
 ---@field host string "unix:///var/run/docker.sock"
+---@field seconds number|nil how long one answer may take
 local Engine = {}
 Engine.__index = Engine
 
@@ -78,7 +79,8 @@ end
 function Engine:ask(method, path, options)
     options = options or {}
     local ok, answer = pcall(http.request, {
-        url = url_of(self, path, options.query), socket = self.socket, method = method, timeout = options.timeout or SECONDS,
+        url = url_of(self, path, options.query), socket = self.socket, method = method,
+        timeout = options.timeout or self.seconds or SECONDS,
         body = options.body and json.encode(options.body) or method == "POST" and "" or nil,
     })
     if not ok then error(type(answer) == "table" and unreachable(self, answer) or answer, 0) end
@@ -105,7 +107,7 @@ end
 -- ---- what there is
 
 --- {ApiVersion, Version, Arch, …}. Raises as ask does: the way to find out whether there is an engine.
-function Engine:version() return (self:ask("GET", "/version", { timeout = 10 })) end
+function Engine:version() return (self:ask("GET", "/version", { timeout = self.seconds or 10 })) end
 
 --- All containers with a label, in whatever state: the rows of the API.
 ---@param label string "tfl.run=…" or "tfl.run"
@@ -152,6 +154,15 @@ function Engine:remove(id)
 end
 function Engine:remove_network(id) self:ask("DELETE", "/networks/" .. escape(id), { fine = { [404] = true, [403] = true } }) end
 function Engine:remove_volume(name) self:ask("DELETE", "/volumes/" .. escape(name), { query = { force = "true" }, fine = GONE }) end
+
+--- Removes an image that scripts/build/build_test_image.sh has made, when another has its name now and no container uses it.
+---@param id string
+function Engine:forget(id)
+    local image = self:image(id)
+    local labels, tags = image and image.Config and image.Config.Labels, image and image.RepoTags
+    if type(labels) ~= "table" or not labels["tfl.inputs"] or type(tags) == "table" and next(tags) then return end
+    self:ask("DELETE", "/images/" .. id, { fine = GONE })
+end
 
 -- ---- streams
 

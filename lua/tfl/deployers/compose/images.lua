@@ -15,20 +15,35 @@ local function is_set(name)
     return value ~= nil and value ~= "" and value ~= "0" and value ~= "false"
 end
 
---- The image of nodes whose kind names none.
+--- Is it a name that Docker takes? [REGISTRY/]PATH[:TAG][@DIGEST]
+local function is_reference(text)
+    local rest = text:gsub("@sha256:%x+$", "", 1):gsub(":[%w_][%w_.-]*$", "", 1)
+    local registry, path = rest:match "^([%w.-]+:?%d*)/(.+)$"
+    if registry and (registry:find "[.:]" or registry == "localhost") then rest = path end
+    for part in (rest .. "/"):gmatch "([^/]*)/" do
+        if not part:match "^[a-z0-9][a-z0-9._-]*$" or part:match "[^a-z0-9]$" then return false end
+    end
+    return true
+end
+
+--- The image of nodes whose kind names none. Raises usage.
 ---@return string
 function M.name()
     local named = os.getenv "LOGOS_BLOCKCHAIN_TESTNET_IMAGE"
-    return named and named ~= "" and named or DEFAULT
+    if not named or named == "" then return DEFAULT end
+    if not is_reference(named) then
+        errors.usage("LOGOS_BLOCKCHAIN_TESTNET_IMAGE=%s: the name of an image was expected: small letters, digits, '.', '_', '-' and '/', "
+            .. "then :TAG (%s)", named, DEFAULT)
+    end
+    return named
 end
 
-local function build(name, say)
+local function build(name, why, say)
     local script = stack.assets() .. "/../scripts/build/build_test_image.sh"
     if not sys.stat(script) then
-        error(errors.new("spawn", "there is no image %s here, and an installed tfl cannot make it: scripts/build/build_test_image.sh of "
-            .. "the source does", name), 0)
+        error(errors.new("spawn", "%s: an installed tfl cannot do that, scripts/build/build_test_image.sh of the source can", why), 0)
     end
-    say(("there is no image %s here: making it (scripts/build/build_test_image.sh)"):format(name))
+    say(why .. " (scripts/build/build_test_image.sh)")
     local result = proc.exec { script, "--yes", timeout = SECONDS, env = { LOGOS_BLOCKCHAIN_TESTNET_IMAGE = name } }
     if result.ok then return end
     error(errors.new("spawn", "the image %s could not be made (build_test_image.sh ended with %s):\n%s", name, result.status,
@@ -40,10 +55,10 @@ end
 ---@param name string
 ---@param say fun(text: string)
 function M.need(engine, name, say)
-    local own = name == M.name()
-    if own and is_set "LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD" and not is_set "LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD" then
-        return build(name, say)
-    elseif engine:image(name) then
+    local own, there = name == M.name(), engine:image(name)
+    if own and there and is_set "LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD" and not is_set "LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD" then
+        return build(name, ("making the image %s anew"):format(name), say)
+    elseif there then
         return
     elseif not own then
         error(errors.new("spawn", "there is no image %s here, and tfl pulls none: docker pull %s", name, name), 0)
@@ -51,7 +66,7 @@ function M.need(engine, name, say)
         error(errors.new("spawn", "there is no image %s here, and LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD forbids to make it; unset it, or run "
             .. "scripts/build/build_test_image.sh", name), 0)
     end
-    build(name, say)
+    build(name, ("there is no image %s here: making it"):format(name), say)
 end
 
 return M

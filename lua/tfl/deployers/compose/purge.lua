@@ -25,9 +25,10 @@ local function each(rows, fn)
     return first
 end
 
---- One round; gives how much was there, and the first error.
-local function round(engine, label)
+--- One round; gives how much was there, and the first error. The images of containers go into `images`.
+local function round(engine, label, images)
     local containers = engine:containers(label)
+    for _, row in ipairs(containers) do images[row.ImageID or ""] = true end
     local err = each(containers, function(row) engine:remove(row.Id) end)
     local networks = engine:networks(label) -- can go once their containers have
     err = each(networks, function(row) engine:remove_network(row.Id) end) or err
@@ -42,18 +43,38 @@ end
 ---@param label string "tfl.run=…"
 ---@return integer how much there was
 function M.run(engine, label)
-    local deadline, quiet, found, last = task.now() + SECONDS, 0, 0, nil
+    local deadline, quiet, found, last, images = task.now() + SECONDS, 0, 0, nil, {}
     engine:version() -- one that hangs is told soon
     while true do
-        local n, err = round(engine, label)
+        local n, err = round(engine, label, images)
         found, quiet, last = math.max(found, n), n == 0 and quiet + 1 or 0, err or last
-        if quiet == 2 then return found end
+        if quiet == 2 then break end
         if task.now() > deadline then
             if last then error(last, 0) end
             error(errors.new("timeout", "Docker: %d things with the label %s are still there after %ds", n, label, SECONDS), 0)
         end
         wait.sleep(n > 0 and 0.02 or AGAIN_SECONDS)
     end
+    images[""] = nil
+    for id in pairs(images) do engine:forget(id) end -- one that was made anew meanwhile could not go while these used it
+    return found
+end
+
+--- The same for what a ledger tells of: its engine may be spoken to at another address by now. Raises as run does.
+---@param host? string where the engine was
+---@param run_id string
+function M.undone(host, run_id)
+    local label, engine = "tfl.run=" .. run_id, engines.new(host)
+    local ok, err = pcall(M.run, engine, label)
+    if ok then return end
+    local here = engines.new()
+    if type(err) == "table" and here.host ~= engine.host then
+        local found, n = pcall(M.run, here, label)
+        if found and n > 0 then return end
+        err.message = ("%s; at %s there is nothing of %s: set DOCKER_HOST to where its engine is now"):format(err.message, here.host,
+            run_id)
+    end
+    error(err, 0)
 end
 
 --- The ids of runs that have something in Docker and belong to this user's state folder.

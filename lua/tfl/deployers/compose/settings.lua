@@ -6,6 +6,8 @@ local yaml = require "tfl.core.yaml"
 
 local M = {}
 
+local DAY = 86400
+
 local function get(name)
     local value = os.getenv(name)
     return value ~= "" and value or nil
@@ -39,8 +41,8 @@ end
 function M.ready_seconds()
     local text = get "COMPOSE_RUNNER_HTTP_TIMEOUT_SECS"
     local seconds = tonumber(text)
-    if text and (not seconds or seconds <= 0) then
-        errors.usage("COMPOSE_RUNNER_HTTP_TIMEOUT_SECS=%s: a number of seconds above 0 was expected", text)
+    if text and not (seconds and seconds > 0 and seconds <= DAY) then
+        errors.usage("COMPOSE_RUNNER_HTTP_TIMEOUT_SECS=%s: a number of seconds above 0, at most %d, was expected", text, DAY)
     end
     return seconds
 end
