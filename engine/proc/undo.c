@@ -85,7 +85,8 @@ static void finish(struct work *work)
             if (*text_of(json_object_array_get_idx(work->undo.report, i), "error"))
                 last = json_object_array_get_idx(work->undo.report, i);
         tfl_fail(&err, TFL_E_IO,
-            "%zu things of run %s could not be undone, the last: %s (the ledger %s is kept)",
+            "%zu things of run %s could not be undone, the last: %s (the ledger %s is kept, "
+            "`tfl clean` tries again)",
             work->undo.failed, tfl_ledger_run_id(work->ledger), text_of(last, "error"),
             tfl_ledger_path(work->ledger));
         tfl_op_fail(&work->undo.op, &err);
