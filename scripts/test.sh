@@ -94,6 +94,15 @@ join() {
     wait || true
 }
 
+# long_first: the order of its lines, but those of a minute or more before the others, or the last one of them runs alone.
+long='/(deployers/(compose|custom)|fault_scenarios|fault_judging|transactions|kinds/custom|kinds/programs|chaos|judging|links|hang|repl|scenario|leftovers)_'
+long_first() {
+    local all
+    all=$(cat)
+    grep -E "$long" <<<"$all" || true
+    grep -vE "$long" <<<"$all" || true
+}
+
 # slow NAME …: a group that --fast leaves out.
 slow() {
     if [ "$fast" = 0 ]; then
@@ -142,7 +151,7 @@ while IFS= read -r file; do
         continue
     fi
     beside "${file%_spec.lua}" 300 scripts/test/spec.sh "$file"
-done < <(find spec -name '*_spec.lua' | LC_ALL=C sort | shuf --random-source=<(yes "$seed"))
+done < <(find spec -name '*_spec.lua' | LC_ALL=C sort | shuf --random-source=<(yes "$seed") | long_first)
 join
 # In CI nobody else runs anything: every run that is left is ours. Elsewhere only what has our mark in its environment.
 leaks_of=("TFL_TEST_MARK=$TFL_TEST_MARK")

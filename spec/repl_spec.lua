@@ -151,7 +151,7 @@ describe("tfl repl on a terminal", function()
         t:wait "warn +proc: the guardian of run %S+ died; starting another[^\n]*\n"
         t:wait("tfl> x = '0123.-6789ä$")
         local pid = t:screen():match "node%-1 +running +(%d+)"
-        support.sh("kill -SEGV " .. pid)
+        support.sh("kill -ABRT " .. pid)
         t:wait "CRASH   node%-1 ended by itself %("
         t:wait("tfl> x = '0123.-6789ä$")
         t:resize(24, 60)
