@@ -230,12 +230,16 @@ function M.run(args, argv, cli)
     m.cells, m.jobs, m.shard, m.fail_fast = cells, jobs, args.shard, args.fail_fast
     m.dir = folder_of(args, cells)
     m.quoted_dir = summary.quote(m.dir)
-    local kept = plan.take_over(m.dir, cells)
+    local kept, other = plan.take_over(m.dir, cells)
     sys.write_file(m.dir .. "/matrix.json", results.json(m, true) .. "\n") -- what cannot be written is told before anything runs
     if args.junit then sys.write_file(args.junit, results.junit(m)) end
     if args.markdown then sys.write_file(args.markdown, "") end
     if args.report and args.report[1] then sys.write_file(args.report[1], "") end
     m.board = boards.new(m, args.quiet)
+    if other > 0 then
+        m.board:say(("%d result%s there %s of another scenario file or command; made again"):format(other, other == 1 and "" or "s",
+            other == 1 and "is" or "are"))
+    end
     local left = m:seconds_left()
     m.board:say(("%d cell%s%s · %d job%s (%s)%s · %s"):format(#cells, #cells == 1 and "" or "s", kept > 0 and (", %d of them there already")
         :format(kept) or "", jobs, jobs == 1 and "" or "s", reason, left and " · about " .. duration.show(math.ceil(left)) or "", m.dir))

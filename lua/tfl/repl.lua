@@ -142,6 +142,8 @@ end
 function M.on_failure(run)
     local why = reasons(run)
     if run.interrupted or #why == 0 or #run:live_nodes() == 0 then return end
+    if run.feed then run.feed_figures = run:last_figures() end -- those of the verdict, not of what is done from here on
+    run:phase "prompt"
     local owner = run:owner("workload", { name = "repl" })
     run.owners[#run.owners + 1] = owner -- what it leaves is ended with the others
     run.plan.control = run.plan.control or { links = false }

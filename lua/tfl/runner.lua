@@ -295,7 +295,7 @@ function Run:teardown()
     for _, owner in ipairs(self.owners) do Run.cancel_tasks(owner) end
     self.host:stop()
     if self.plan.load then self.plan.load:take(self) end
-    if self.feed then self.feed_figures = self:last_figures() self.feed:close() end
+    if self.feed then self.feed_figures = self.feed_figures or self:last_figures() self.feed:close() end
     for _, step in ipairs { function() self.deployer:cleanup() end, proc.guardian_bye } do
         local ok, err = pcall(step)
         if not ok then self:trouble(err) end

@@ -95,7 +95,7 @@ local function figures_of(a, late, ratio)
         planned = a.planned, sent = a.sent, accepted = a.accepted, included = a.included, final = a.final,
         rejected = a.rejected, unanswered = a.unanswered, lost = a.lost, orphaned = a.orphaned,
         pending = a.pending, twice = a.twice, late = late,
-        ratio = ratio, late_share = bounds.own_late_share(a),
+        ratio = ratio, sent_late_share = bounds.own_late_share(a),
     }
 end
 

@@ -158,8 +158,9 @@ end
 ---@param dir string absolute
 ---@param list tfl.MatrixCell[]
 ---@return integer kept
+---@return integer other results that are of another plan: they are made again
 function M.take_over(dir, list)
-    local old, by_dir, kept = M.earlier(dir), {}, 0
+    local old, by_dir, kept, other = M.earlier(dir), {}, 0, 0
     for _, one in ipairs(old and old.cells or {}) do by_dir[one.dir or ""] = one end
     for _, cell in ipairs(list) do
         cell.path = dir .. "/" .. cell.dir
@@ -171,10 +172,11 @@ function M.take_over(dir, list)
             cell:take(found)
             cell.kept, kept = true, kept + 1
         else
+            if one and one.state == "done" and not same then other = other + 1 end
             os.remove(cell.path .. "/summary.json")
         end
     end
-    return kept
+    return kept, other
 end
 
 return M
