@@ -127,6 +127,22 @@ local function hint(name, prefix)
     return near and ('; did you mean %s%s?'):format(prefix, near) or ""
 end
 
+--- The value of a variable; nil when it is not set, or empty.
+---@param name string
+---@return string|nil
+function M.get(name)
+    local value = os.getenv(name)
+    return value ~= "" and value or nil
+end
+
+--- Is a switch on: any value but `0` and `false`?
+---@param name string
+---@return boolean
+function M.is_set(name)
+    local value = M.get(name)
+    return value ~= nil and value ~= "0" and value ~= "false"
+end
+
 --- What is to be said of names that look like tfl's and are not: a line each. Values are told nobody.
 ---@param names string[]
 ---@return string[]

@@ -1,5 +1,6 @@
 --- The logs of nodes: what the environment wants of them, and what is in them. tfl's own log (TFL_LOG) is another matter.
 local duration = require "tfl.duration"
+local env = require("tfl.env").get
 local errors = require "tfl.errors"
 local proc = require "tfl.core.proc"
 local suggest = require "tfl.suggest"
@@ -9,11 +10,6 @@ local wait = require "tfl.core.wait"
 local M = {}
 
 local LEVELS = { "ERROR", "WARN", "INFO", "DEBUG", "TRACE" }
-
-local function env(name)
-    local value = os.getenv(name)
-    return value ~= "" and value or nil
-end
 
 --- What the environment says, the same for all deployers and kinds. Raises usage.
 ---@return {level: string|nil, filter: string|nil, folder: string|nil}

@@ -4,6 +4,7 @@
 --- the others by their names. Where links can be faulty it finds the relays of tfl, which stand at the address of this host that
 --- containers see: nothing of tfl has to be in an image, and one relay does for every deployer.
 local base = require "tfl.deployers.local"
+local deployers = require "tfl.deployers"
 local engines = require "tfl.deployers.compose.engine"
 local errors = require "tfl.errors"
 local gather = require "tfl.deployers.gather"
@@ -350,10 +351,7 @@ end
 
 --- What `tfl doctor` says of Docker: rows of {name, ok, message}.
 function M.doctor()
-    local function row(name, fn)
-        local ok, said = pcall(fn)
-        return { name = name, ok = ok, message = ok and said or type(said) == "table" and said.message or tostring(said) }
-    end
+    local row = deployers.doctor_row
     local engine
     local rows = {
         row("engine", function()

@@ -50,4 +50,13 @@ function M.check(plan)
     end
 end
 
+--- A row of what `tfl doctor` says: fn gives the words, or raises why not.
+---@param name string
+---@param fn fun(): string
+---@return {name: string, ok: boolean, message: string}
+function M.doctor_row(name, fn)
+    local ok, said = pcall(fn)
+    return { name = name, ok = ok, message = ok and said or type(said) == "table" and said.message or tostring(said) }
+end
+
 return M

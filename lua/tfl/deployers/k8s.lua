@@ -2,6 +2,7 @@
 --- the local deployer, but that nodes live somewhere else: their states, readiness and exits are kept where those of local nodes are.
 --- What is installed is made here once, as plain JSON (k8s/objects.lua); everything else goes through the API and one `kubectl proxy`.
 local base = require "tfl.deployers.local"
+local deployers = require "tfl.deployers"
 local gather = require "tfl.deployers.gather"
 local clusters = require "tfl.deployers.k8s.cluster"
 local compose_settings = require "tfl.deployers.compose.settings"
@@ -374,10 +375,7 @@ end
 
 --- What `tfl doctor` says of Kubernetes: rows of {name, ok, message}.
 function M.doctor()
-    local function row(name, fn)
-        local ok, said = pcall(fn)
-        return { name = name, ok = ok, message = ok and said or type(said) == "table" and said.message or tostring(said) }
-    end
+    local row = deployers.doctor_row
     local cluster
     local rows = { row("kubectl", function()
         cluster = clusters.new()

@@ -2,6 +2,7 @@
 --- files are made by tfl.kinds.logos_config.
 local bundle = require "tfl.bundle"
 local config = require "tfl.kinds.logos_config"
+local env = require("tfl.env").get
 local errors = require "tfl.errors"
 local files = require "tfl.kinds.files"
 local suggest = require "tfl.suggest"
@@ -19,11 +20,6 @@ local M = {
 
 local PROGRAM = "logos-blockchain-node"
 local VERSIONS = { "JUN", "AUG" }
-
-local function env(name)
-    local value = os.getenv(name)
-    return value ~= "" and value or nil
-end
 
 --- Nodes run in folders of their own.
 local function absolute(path) return path:sub(1, 1) == "/" and path or ("%s/%s"):format(sys.cwd(), path) end

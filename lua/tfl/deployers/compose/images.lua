@@ -1,4 +1,5 @@
 --- Images of nodes: the one that tfl makes itself when it is not there, and those of other kinds, which must be.
+local is_set = require("tfl.env").is_set
 local errors = require "tfl.errors"
 local proc = require "tfl.core.proc"
 local stack = require "tfl.deployers.compose.stack"
@@ -9,11 +10,6 @@ local M = {}
 local DEFAULT = "logos-blockchain-testing:local"
 local SECONDS = 1800 -- the first time a release build is made for it
 local SHOWN = 1500 -- bytes of the script's output that an error shows
-
-local function is_set(name)
-    local value = os.getenv(name)
-    return value ~= nil and value ~= "" and value ~= "0" and value ~= "false"
-end
 
 --- Is it a name that Docker takes? [REGISTRY/]PATH[:TAG][@DIGEST]
 local function is_reference(text)

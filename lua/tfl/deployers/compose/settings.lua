@@ -1,4 +1,5 @@
 --- What the environment and assets/stack/cfgsync.yaml say of clusters in containers.
+local env = require "tfl.env"
 local errors = require "tfl.errors"
 local stack = require "tfl.deployers.compose.stack"
 local sys = require "tfl.core.sys"
@@ -8,15 +9,7 @@ local M = {}
 
 local DAY = 86400
 
-local function get(name)
-    local value = os.getenv(name)
-    return value ~= "" and value or nil
-end
-
-local function is_set(name)
-    local value = get(name)
-    return value ~= nil and value ~= "0" and value ~= "false"
-end
+local get, is_set = env.get, env.is_set
 
 local function is_ip(text)
     local parts = { text:match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$" }

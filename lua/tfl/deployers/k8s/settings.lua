@@ -1,19 +1,12 @@
 --- What the environment says of clusters on Kubernetes.
+local env = require "tfl.env"
 local errors = require "tfl.errors"
 
 local M = {}
 
 local DEPLOYMENT_SECONDS = 180
 
-local function get(name)
-    local value = os.getenv(name)
-    return value ~= "" and value or nil
-end
-
-local function is_set(name)
-    local value = get(name)
-    return value ~= nil and value ~= "0" and value ~= "false"
-end
+local get, is_set = env.get, env.is_set
 
 local function seconds(name)
     local text = get(name)
