@@ -179,21 +179,41 @@ function Watch:end_watch()
     self.tasks = {}
 end
 
+--- Tells which lines of a log are new when it is read again from a second on, after the connection was lost. The stamps of what a program
+--- prints on its two outputs may go back a little, so lines are counted, not compared by time.
+---@return fun(): string query of where to read from; each reading begins with it
+---@return fun(stamp: string, line: string): boolean is it new?
+local function once()
+    local second, had, met = nil, {}, {}
+    local function again()
+        met = {}
+        return second and "&sinceTime=" .. second:gsub("%+", "%%2B") or ""
+    end
+    return again, function(stamp, line)
+        local own = stamp:gsub("%.%d+", "")
+        if not second or own > second then second, had, met = own, {}, {} end
+        if own < second then return true end -- it is not read again
+        met[line] = (met[line] or 0) + 1
+        if met[line] <= (had[line] or 0) then return false end
+        had[line] = met[line]
+        return true
+    end
+end
+
 --- What a node prints, from one start to its end, goes to its log, each line once, whatever happens to the connection.
 function Watch:follow_log(own, path, uid)
-    local write, last = log_file.writer(path), ""
+    local write, again, is_new = log_file.writer(path), once()
     local _ <close> = setmetatable({}, { __close = function() write(nil) end })
     local given_up
     while own.up and own.uid == uid and not given_up do
         local close = function() end
         pcall(function()
             local next_line
-            next_line, close = self.cluster:lines(self.cluster:path("pods", own.pod .. "/log"), "container=node&follow=true&timestamps=true"
-                .. (last ~= "" and "&sinceTime=" .. last:sub(1, 19) .. "Z" or ""))
+            next_line, close = self.cluster:lines(self.cluster:path("pods", own.pod .. "/log"),
+                "container=node&follow=true&timestamps=true" .. again())
             for line in next_line do
                 local stamp, said = line:match "^(%S+) ?(.*)$"
-                if stamp and stamp > last then
-                    last = stamp
+                if stamp and is_new(stamp, line) then
                     local written, why = write(said .. "\n")
                     if not written then
                         given_up = true

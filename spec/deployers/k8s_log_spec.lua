@@ -1,0 +1,50 @@
+--- Logs of pods, as the API gives them: read again from a whole second on, after each loss of the connection. The answers are made up
+--- here, since no cluster loses a connection at a given line.
+local in_run = require "spec.support.in_run"
+local support = require "spec.support"
+
+support.guard()
+
+--- Reads a log by answers of lines, one after the other; gives what is in the file and where each answer was asked to begin.
+local function follow(answers)
+    local got, result = in_run([[
+        local dir, answers = ...
+        local watch = require "tfl.deployers.k8s.watch"
+        local own, asked = {up = true, uid = 1, pod = "p"}, {}
+        local self = {
+            say = error,
+            cluster = {
+                path = function(_, kind, name) return kind .. "/" .. name end,
+                lines = function(_, _, query)
+                    asked[#asked + 1] = query:match "sinceTime=(%S+)" or "the start"
+                    local lines, at = answers[#asked], 0
+                    own.ending = #asked == #answers
+                    return function() at = at + 1 return lines[at] end, function() end
+                end,
+            },
+        }
+        watch.follow_log(self, own, dir .. "/log", 1)
+        local file <close> = io.open(dir .. "/log")
+        return {log = file:read "a", asked = asked}
+    ]], support.dir(), answers)
+    assert(got, result.text)
+    return got
+end
+
+it("has each line once when the connection is lost, and those that the two outputs of a program stamped out of order", function()
+    local got = follow {
+        { "2020-01-01T10:00:01.5Z a", "2020-01-01T10:00:01.3Z b", "2020-01-01T10:00:01.31Z c", "2020-01-01T10:00:01.31Z c" },
+        { "2020-01-01T10:00:01.5Z a" },
+        { "2020-01-01T10:00:01.5Z a", "2020-01-01T10:00:01.3Z b", "2020-01-01T10:00:01.31Z c", "2020-01-01T10:00:01.31Z c",
+            "2020-01-01T10:00:01.31Z c", "2020-01-01T10:00:02Z ", "2020-01-01T10:00:01.9Z late" },
+        { "2020-01-01T10:00:02Z ", "2020-01-01T10:00:02.1Z end" },
+    }
+    assert.equal("a\nb\nc\nc\nc\n\nlate\nend\n", got.log)
+    assert.same({ "the start", "2020-01-01T10:00:01Z", "2020-01-01T10:00:01Z", "2020-01-01T10:00:02Z" }, got.asked)
+end)
+
+it("asks in the time zone that a machine of the cluster stamps lines with", function()
+    local got = follow { { "2020-01-01T10:00:01.5+02:00 a" }, { "2020-01-01T10:00:01.5+02:00 a", "2020-01-01T10:00:01.6+02:00 b" } }
+    assert.equal("a\nb\n", got.log)
+    assert.same({ "the start", "2020-01-01T10:00:01%2B02:00" }, got.asked)
+end)
