@@ -183,19 +183,41 @@ describe("a run", function()
         assert.truthy(support.read(out .. "/summary.json"))
         support.write("full/something", "precious")
         local result = support.run { nodes.liveness(1, 60), "--out", support.path "full" }
-        assert.is_true(result.code == 2 or result.code == 3, result.text)
+        assert.equal(2, result.code, result.text)
         assert.equal("precious", support.read(support.path "full/something"))
     end)
 
     it("is not begun when any of its files or places is wrong", function()
-        local good = nodes.liveness(1, 60)
-        for _, words in ipairs {
-            { good, "scenarios/nothing.lua" }, { good, "--junit", "/nowhere/out.xml" }, { good, good, "--out", support.path "x" },
+        local good, file = nodes.liveness(1, 60), support.write("file", "")
+        support.write("folder/x", "")
+        for _, case in ipairs {
+            { { good, "scenarios/nothing.lua" }, "nothing.lua" }, { { good, good, "--out", support.path "x" }, "these are 2" },
+            { { good, "--junit", "/nowhere/out.xml" }, "no folder /nowhere; make it" },
+            { { good, "--junit", support.path "folder" }, "folder cannot be written: it is a folder" },
+            { { good, "--junit", file .. "/x.xml" }, "x.xml: Not a directory; name a file" }, { { good, "--junit", "" }, "no name" },
+            { { good, "--report", "/nowhere/x.html" }, "no folder /nowhere; make it" },
+            { { good, "--out", file }, "not a folder; name a folder" }, { { good, "--out", "/proc/x" }, "/proc/x.*name a folder" },
+            { { "matrix", good, "--markdown", "/nowhere/x.md" }, "no folder /nowhere; make it" },
+            { { "matrix", good, "--out", "/proc/x" }, "/proc/x.*name a folder" },
         } do
+            local words = case[1]
             local result = support.run(words)
-            assert.is_true(result.code == 2 or result.code == 3, result.text)
+            assert.equal(2, result.code, table.concat(words, " ") .. "\n" .. result.text)
+            assert.truthy(result.err:find(case[2]), table.concat(words, " ") .. "\n" .. result.text)
             assert.is_nil(support.run_folder())
         end
+    end)
+
+    it("whose JUnit report cannot be written at its end tells so, beside its summary", function()
+        support.write("there/x", "")
+        local file = nodes.scenario([[:with_workload(tfl.workload("w", {start = function(_, ctx)
+            ctx:node(0):client():consensus_info()
+            tfl.exec{"rm", "-r", "]] .. support.path "there" .. [["}
+        end}))]])
+        local result = support.run { file, "--junit", support.path "there/x.xml", "--json" }
+        assert.equal(3, result.code, result.text)
+        assert.truthy(result.err:find "cannot write .*there/x.xml", result.text)
+        assert.equal("pass", result.summary.verdict)
     end)
 
     it("says so when the summary cannot be written", function()

@@ -11,6 +11,7 @@ local junit = require "tfl.junit"
 local kinds = require "tfl.kinds"
 local loader = require "tfl.loader"
 local matrix = require "tfl.matrix"
+local output = require "tfl.output"
 local plan = require "tfl.plan"
 local proc = require "tfl.core.proc"
 local purge = require "tfl.deployers.compose.purge"
@@ -146,8 +147,8 @@ end
 local function run(args)
     local summaries, worst = {}, 0
     local plans = plans_of(args)
-    if args.junit then sys.write_file(args.junit, junit.render {}) end -- before the runs: it must not fail after them
-    if args.report and args.report[1] then sys.write_file(args.report[1], "") end
+    if args.junit then output.write(args.junit, junit.render {}) end -- before the runs: it must not fail after them
+    if args.report and args.report[1] then output.write(args.report[1], "") end
     for _, made in ipairs(plans) do
         local ui = screen.new { quiet = args.quiet }
         local ok, summary = pcall(runner.run, made, ui)
@@ -159,7 +160,11 @@ local function run(args)
         if args.report and not write_report(args, summary) and worst == 0 then worst = INFRA end
         if summary.verdict == "interrupted" then break end
     end
-    if args.junit then sys.write_file(args.junit, sys.redact(junit.render(summaries))) end
+    local told, why = pcall(function()
+        if args.junit then sys.write_file(args.junit, sys.redact(junit.render(summaries))) end
+    end)
+    if not told then say(2, "tfl: %s\n", text.clean(errors.text(why))) end
+    if not told and worst == 0 then worst = INFRA end
     if args.json then
         for _, summary in ipairs(summaries) do say(1, json.encode(summary) .. "\n") end
     end

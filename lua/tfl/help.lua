@@ -12,7 +12,7 @@ Both ask the tfl that is typed, so they offer what that one knows: tfl completio
 Exit codes:
   0    pass           every expectation holds
   1    fail           an expectation does not hold, or a node died unasked
-  2    usage          wrong flag, environment or scenario, or an error in a script
+  2    usage          wrong flag, environment or scenario, a file or folder that cannot be written there, or an error in a script
   3    infra          the cluster could not be started or driven; says nothing of the nodes' chain
   4    inconclusive   too little was seen to judge (--inconclusive fail|pass maps it)
   130  interrupted    Ctrl-C

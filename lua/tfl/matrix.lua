@@ -3,6 +3,7 @@ local axes = require "tfl.matrix.axes"
 local boards = require "tfl.matrix.board"
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
+local output = require "tfl.output"
 local plan = require "tfl.matrix.plan"
 local proc = require "tfl.core.proc"
 local record = require "tfl.core.record"
@@ -168,7 +169,7 @@ end
 
 --- The folder of the matrix, this process's alone.
 local function folder_of(args, cells)
-    if args.out then return record.matrix { path = args.out, keep = true } end
+    if args.out then return output.take(args.out, record.matrix, { path = args.out, keep = true }) end
     local parent = proc.state_dir() .. "/matrix"
     local name, i = ("%s-%s"):format(cells[1] and cells[1].group.name or "empty", os.date "!%Y%m%d-%H%M%S"), 1
     while sys.stat(("%s/%s-%d"):format(parent, name, i)) do i = i + 1 end
@@ -232,9 +233,9 @@ function M.run(args, argv, cli)
     m.quoted_dir = summary.quote(m.dir)
     local kept, other = plan.take_over(m.dir, cells)
     sys.write_file(m.dir .. "/matrix.json", results.json(m, true) .. "\n") -- what cannot be written is told before anything runs
-    if args.junit then sys.write_file(args.junit, results.junit(m)) end
-    if args.markdown then sys.write_file(args.markdown, "") end
-    if args.report and args.report[1] then sys.write_file(args.report[1], "") end
+    if args.junit then output.write(args.junit, results.junit(m)) end
+    if args.markdown then output.write(args.markdown, "") end
+    if args.report and args.report[1] then output.write(args.report[1], "") end
     m.board = boards.new(m, args.quiet)
     if other > 0 then
         m.board:say(("%d result%s there %s of another scenario file or command; made again"):format(other, other == 1 and "" or "s",

@@ -11,6 +11,7 @@ local proc = require "tfl.core.proc"
 local record = require "tfl.core.record"
 local block_feed = require "tfl.core.block_feed"
 local host_watch = require "tfl.host_watch"
+local output = require "tfl.output"
 local settle = require "tfl.settle"
 local summary = require "tfl.summary"
 local sys = require "tfl.core.sys"
@@ -355,10 +356,10 @@ function M.run(plan, ui)
         run:dials(node, node.dials)
     end
     run.faults = faults.new(run)
-    run.record = record.open {
+    run.record = output.take(plan.out, record.open, {
         scenario = plan.name, seed = plan.seed, run_id = plan.run_id, out = plan.out,
         keep = plan.keep or plan.backend.keeps and plan.backend.keeps(),
-    }
+    })
     run.dir = run.record:dir()
     if plan.context then plan.context.signer = wallets.signer(plan) end
     local started, err = pcall(function()
