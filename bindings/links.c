@@ -61,7 +61,7 @@ static int l_edge(lua_State *L)
     const char *from = tfl_field_string(L, 2, "links:edge", "from", true);
     const char *to = tfl_field_string(L, 2, "links:edge", "to", true);
     uint16_t listen = check_port(L, "links:edge", "listen"), target = check_port(L, "links:edge", "target");
-    return tfl_links_edge(links, from, to, listen, target, &err) ? tfl_raise(L, &err) : 0;
+    return tfl_links_edge(links, from, to, listen, NULL, target, &err) ? tfl_raise(L, &err) : 0;
 }
 
 /* links:inbound{to =, listen = port, target = port}: the relay of a node that all others dial at one port; each connection belongs to the

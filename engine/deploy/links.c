@@ -19,6 +19,7 @@ struct inbound {
 
 struct edge {
     char *from, *to;
+    char *target_host; /* or NULL */
     uint16_t listen, target;
     struct tfl_relay *relay;
     const struct inbound *through; /* NULL: it has a port of its own */
@@ -98,6 +99,7 @@ void tfl_links_free(struct tfl_links *links)
         tfl_relay_free(links->edges[i].relay);
         free(links->edges[i].from);
         free(links->edges[i].to);
+        free(links->edges[i].target_host);
     }
     for (size_t i = 0; i < links->n_faults; i++)
         fault_done(&links->faults[i]);
@@ -169,12 +171,13 @@ static struct edge *find_edge(
 }
 
 static struct tfl_relay *new_relay(const struct tfl_links *links, const char *from, const char *to,
-    uint16_t listen, uint16_t target, struct tfl_error *err)
+    uint16_t listen, const char *target_host, uint16_t target, struct tfl_error *err)
 {
     char name[160];
     snprintf(name, sizeof name, "link/%s/%s", from, to);
     struct tfl_relay_config config = {.loop = links->loop,
         .host = links->host,
+        .target_host = target_host,
         .listen = listen,
         .target = target,
         .seed = links->seed,
@@ -192,19 +195,26 @@ static struct edge *add_edge(
     return edge;
 }
 
+static bool leads_to(const struct edge *edge, const char *target_host, uint16_t target)
+{
+    const char *had = edge->target_host ? edge->target_host : "", *wanted = target_host ? target_host : "";
+    return edge->target == target && !strcmp(had, wanted);
+}
+
 int tfl_links_edge(struct tfl_links *links, const char *from, const char *to, uint16_t listen,
-    uint16_t target, struct tfl_error *err)
+    const char *target_host, uint16_t target, struct tfl_error *err)
 {
     struct edge *edge = find_edge(links, from, to, NULL);
-    if (edge && edge->listen == listen && edge->target == target)
+    if (edge && edge->listen == listen && leads_to(edge, target_host, target))
         return 0;
     if (edge)
-        return tfl_fail(
-            err, TFL_E_STATE, "the link from %s to %s is there already, on port %d", from, to, edge->listen);
-    struct tfl_relay *relay = new_relay(links, from, to, listen, target, err);
+        return tfl_fail(err, TFL_E_STATE, "the link from %s to %s is there already, from port %d to %s:%d",
+            from, to, edge->listen, edge->target_host ? edge->target_host : "127.0.0.1", edge->target);
+    struct tfl_relay *relay = new_relay(links, from, to, listen, target_host, target, err);
     if (!relay)
         return -1;
     edge = add_edge(links, from, to, relay);
+    edge->target_host = target_host ? tfl_strdup(target_host) : NULL;
     edge->listen = listen;
     edge->target = target;
     return 0;
@@ -216,7 +226,7 @@ static struct tfl_relay *edge_relay(struct inbound *in, const char *from)
     struct tfl_links *links = in->links;
     struct edge *edge = find_edge(links, from, in->to, in);
     if (!edge) {
-        edge = add_edge(links, from, in->to, new_relay(links, from, in->to, 0, in->target, NULL));
+        edge = add_edge(links, from, in->to, new_relay(links, from, in->to, 0, NULL, in->target, NULL));
         edge->listen = in->listen;
         edge->target = in->target;
         edge->through = in;
@@ -264,7 +274,7 @@ int tfl_links_inbound(
         inbound_free(in);
         return tfl_wrap(err, "the inbound relay of %s", to);
     }
-    in->unshaped = new_relay(links, "", to, 0, target, NULL);
+    in->unshaped = new_relay(links, "", to, 0, NULL, target, NULL);
     links->inbounds = tfl_realloc(links->inbounds, (links->n_inbounds + 1) * sizeof(struct inbound *));
     links->inbounds[links->n_inbounds++] = in;
     return 0;
@@ -363,6 +373,7 @@ void tfl_links_view(const struct tfl_links *links, size_t i, struct tfl_links_ed
     const struct edge *edge = &links->edges[i];
     *view = (struct tfl_links_edge_view){.from = edge->from,
         .to = edge->to,
+        .target_host = edge->target_host,
         .listen = edge->listen,
         .target = edge->target,
         .open = tfl_relay_open(edge->relay)};

@@ -26,10 +26,11 @@ struct tfl_links *tfl_links_new(struct tfl_loop *loop, uint64_t seed, const char
 /* All connections are reset. NULL-safe. */
 void tfl_links_free(struct tfl_links *links);
 
-/* The relay for what `from` dials at `to`: listens on HOST:listen, leads to 127.0.0.1:target. TFL_E_CONNECT: it cannot
- * listen; TFL_E_STATE: the link is there with another port. The same again is fine. */
+/* The relay for what `from` dials at `to`: listens on HOST:listen, leads to target_host:target (a literal address; NULL: 127.0.0.1).
+ * TFL_E_CONNECT: it cannot listen; TFL_E_USAGE, TFL_E_UNSUPPORTED: a host that is none, or a name; TFL_E_STATE: the link is there with
+ * another port or target. The same again is fine. */
 int tfl_links_edge(struct tfl_links *links, const char *from, const char *to, uint16_t listen,
-    uint16_t target, struct tfl_error *err);
+    const char *target_host, uint16_t target, struct tfl_error *err);
 
 /* The relay of a node that all others dial at one port: each connection is found its dialler (deploy/inbound.h) and obeys, and counts
  * for, the edge from that node, which comes to be with the first. What no node dials, or the node itself, is passed on
@@ -55,6 +56,7 @@ void tfl_links_rules_free(struct tfl_links_rule *rules, size_t n);
 
 struct tfl_links_edge_view {
     const char *from, *to;   /* valid until the links go */
+    const char *target_host; /* NULL: 127.0.0.1 */
     uint16_t listen, target; /* of an edge through an inbound relay: those of that */
     size_t open;             /* connections now */
     struct tfl_relay_counts counts[2];

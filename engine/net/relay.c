@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "net/relay_impl.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -115,12 +114,10 @@ static void end_ready(struct tfl_io *io, int events)
 }
 
 /* A socket on its way to the target, or −1. */
-static int dial(uint16_t port)
+static int dial(const struct tfl_relay *relay)
 {
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS) {
+    int fd = socket(relay->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&relay->to, relay->to_len) && errno != EINPROGRESS) {
         close(fd);
         return -1;
     }
@@ -160,7 +157,7 @@ void tfl_relay_take(struct tfl_relay *relay, int fd)
         hold(relay, fd);
         return;
     }
-    int to = relay->n_conns < RELAY_CONNS_MAX ? dial(relay->config.target) : -1;
+    int to = relay->n_conns < RELAY_CONNS_MAX ? dial(relay) : -1;
     if (to < 0) {
         reset_fd(fd);
         return;
@@ -190,14 +187,18 @@ static void accepted(struct tfl_listener *l, int fd, const struct tfl_addr *from
 
 struct tfl_relay *tfl_relay_new(const struct tfl_relay_config *config, struct tfl_error *err)
 {
+    static const char here[] = "127.0.0.1";
     struct tfl_relay *relay = tfl_alloc(sizeof *relay);
-    struct tfl_addr addr;
+    struct tfl_addr addr, to;
     relay->config = *config;
-    relay->config.host = NULL;
+    relay->config.host = relay->config.target_host = NULL;
     relay->listener.fd = -1;
-    const char *host = config->host ? config->host : "127.0.0.1";
-    if (config->listen && (tfl_addr_make(&addr, host, config->listen, err) ||
-                              tfl_listener_start(config->loop, &relay->listener, &addr, accepted, err))) {
+    const char *host = config->host ? config->host : here;
+    const char *target_host = config->target_host ? config->target_host : here;
+    if (tfl_addr_make(&to, target_host, config->target, err) ||
+        tfl_addr_to_sockaddr(&to, &relay->to, &relay->to_len, err) ||
+        (config->listen && (tfl_addr_make(&addr, host, config->listen, err) ||
+                               tfl_listener_start(config->loop, &relay->listener, &addr, accepted, err)))) {
         free(relay);
         tfl_wrap(err, "the relay %s", config->name);
         return NULL;

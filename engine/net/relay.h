@@ -42,13 +42,14 @@ struct tfl_relay_counts {
 struct tfl_relay_config {
     struct tfl_loop *loop;
     const char *host; /* the address of this host to listen at; NULL: 127.0.0.1; read during the call */
-    uint16_t listen,
-        target;    /* ports, target's of 127.0.0.1; listen 0: it is given its connections by tfl_relay_take */
-    uint64_t seed; /* draws of jitter and loss come from its streams NAME/connection/way */
-    const char *name; /* copied */
+    const char *target_host; /* the literal address it leads to; NULL: 127.0.0.1; read during the call */
+    uint16_t listen, target; /* ports; listen 0: it is given its connections by tfl_relay_take */
+    uint64_t seed;           /* draws of jitter and loss come from its streams NAME/connection/way */
+    const char *name;        /* copied */
 };
 
-/* Listens at once. TFL_E_CONNECT: the port cannot be listened on. A target that does not listen resets the dialer. */
+/* Listens at once. TFL_E_CONNECT: the port cannot be listened on; TFL_E_USAGE, TFL_E_UNSUPPORTED: an address that is none, or a name.
+ * A target that does not listen resets the dialer. */
 struct tfl_relay *tfl_relay_new(const struct tfl_relay_config *config, struct tfl_error *err);
 /* A connection that somebody else has accepted: as if this relay had. Takes the descriptor over. */
 void tfl_relay_take(struct tfl_relay *relay, int fd);

@@ -62,6 +62,8 @@ struct tfl_relay {
     struct tfl_relay_config config;
     char *name;
     struct tfl_listener listener;
+    struct sockaddr_storage to; /* the target */
+    socklen_t to_len;
     struct tfl_relay_policy policy[2];
     struct tfl_relay_counts counts[2];
     struct relay_conn *conns;

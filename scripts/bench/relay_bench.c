@@ -104,7 +104,7 @@ static struct tfl_links *carry(struct tfl_loop *loop, const struct link *links, 
     for (size_t i = 0; i < n; i++) {
         char from[32];
         snprintf(from, sizeof from, "n%zu", i);
-        if (tfl_links_edge(table, from, "hub", links[i].relay_port, links[i].port, &err)) {
+        if (tfl_links_edge(table, from, "hub", links[i].relay_port, NULL, links[i].port, &err)) {
             fprintf(stderr, "%s\n", err.msg);
             exit(1);
         }

@@ -12,7 +12,7 @@ set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
 . "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/../setup/lib.sh"
 
-programs=(tfl-node) # what the release build puts into a bundle
+programs=(tfl-node tfl-relay) # what the release build puts into a bundle; a folder of others may have no tfl-relay
 
 # elf_of FILE: class, byte order and machine as hex, nothing when it is no ELF program.
 elf_of() {
@@ -79,6 +79,7 @@ mkdir -p "$tree/bin"
 [ "$platform" = host ] || mkdir "$tree/lib"
 cp -- "$root/assets/stack/run_nomos_node.sh" "$tree/"
 for program in "${programs[@]}"; do
+    [ "$program" = tfl-node ] || [ -e "$from/$program" ] || continue
     add_program "$program" "$from/$program"
 done
 if [ -n "${LOGOS_BLOCKCHAIN_NODE_BIN:-}" ]; then

@@ -18,6 +18,7 @@ local MAY_USE = {
     deploy = { "proc", "net", "topology", "client" },
     record = { "base" },
     node = { "base", "loop", "chain", "net" },
+    relay = { "deploy" },
     bindings = { "base", "loop", "net", "proc", "sched", "chain", "topology", "client", "feed", "load", "deploy", "record",
         "terminal" },
 }
@@ -25,6 +26,9 @@ local MAY_USE = {
 -- Headers of a room that not all who may use the room may include: {room that asks, header pattern, why not}.
 local CLOSED = {
     { "node", "^net/http_client", "tfl-node does not link libcurl" },
+    { "relay", "^net/http_client", "tfl-relay does not link libcurl" },
+    { "relay", "^deploy/[^l]", "tfl-relay is about links only" },
+    { "relay", "^deploy/lo", "tfl-relay is about links only" },
     { "*", "_impl%.h$", "an _impl header belongs to its own room" },
 }
 

@@ -34,7 +34,7 @@ static int setup(void **state)
     c->w = relay_world();
     c->links = tfl_links_new(c->w->loop, 3, NULL);
     c->port = free_port();
-    assert_int_equal(tfl_links_edge(c->links, "node-1", "node-0", c->port, c->w->target, NULL), 0);
+    assert_int_equal(tfl_links_edge(c->links, "node-1", "node-0", c->port, NULL, c->w->target, NULL), 0);
     *state = c;
     return 0;
 }
@@ -133,7 +133,7 @@ static void a_link_that_comes_later_obeys(void **state)
     struct tfl_relay_counts counts;
     int64_t id = fault(c, set_of(false, "node-0", NULL), set_of(true, "node-0", NULL), cut);
     uint16_t port = free_port();
-    assert_int_equal(tfl_links_edge(c->links, "node-9", "node-0", port, c->w->target, NULL), 0);
+    assert_int_equal(tfl_links_edge(c->links, "node-9", "node-0", port, NULL, c->w->target, NULL), 0);
     c->w->dialer = dial_port(port);
     assert_int_equal(take_connection(c->w, 80), -1);
     assert_int_equal(tfl_links_counts(c->links, id, &counts, NULL), 0);
@@ -145,8 +145,8 @@ static void one_link_has_one_port(void **state)
 {
     struct cluster *c = *state;
     struct tfl_error err;
-    assert_int_equal(tfl_links_edge(c->links, "node-1", "node-0", c->port, c->w->target, &err), 0);
-    assert_int_equal(tfl_links_edge(c->links, "node-1", "node-0", free_port(), c->w->target, &err), -1);
+    assert_int_equal(tfl_links_edge(c->links, "node-1", "node-0", c->port, NULL, c->w->target, &err), 0);
+    assert_int_equal(tfl_links_edge(c->links, "node-1", "node-0", free_port(), NULL, c->w->target, &err), -1);
     assert_int_equal(err.code, TFL_E_STATE);
 }
 
