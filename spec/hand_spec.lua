@@ -186,6 +186,47 @@ describe("tfl test", function()
         end
     end)
 
+    it("gives its results as JSON and as JUnit XML", function()
+        local xml = support.path "o.xml"
+        local result = spec([[
+        describe("a", function()
+            it("holds", function() end)
+            it("is <wrong>", function()
+                tfl.cluster{nodes = 1, start = "none"}
+                assert.equal(1, 2)
+            end)
+            pending "is not yet"
+        end)
+        describe("b", function() setup(function() error "slip" end) it("never is", function() end) end)]], 2, "--seed", "11", "--json",
+            "--junit", xml)
+        local told = support.json(result.out:match "([^\n]+)\n*$")
+        assert.same({ "usage", 2, 11, "local", 1, 1, 1, 1 }, { told.verdict, told.exit_code, told.seed, told.deployer, told.passed,
+            told.failed, told.errors, told.pending })
+        local by_name = {}
+        for _, test in ipairs(told.tests) do by_name[test.name] = test end
+        assert.equal("passed", by_name["a › holds"].status)
+        assert.equal("pending", by_name["a › is not yet"].status)
+        local wrong, slip = by_name["a › is <wrong>"], by_name["b › setup"]
+        assert.equal("failed", wrong.status)
+        assert.truthy(wrong.message:find "Expected" and support.read(wrong.evidence .. "/summary.json"), result.out)
+        assert.truthy(slip.status == "error" and slip.message:find "slip", result.out)
+        local said, code = support.sh(("xmllint --noout --schema %s %s"):format(support.quote(support.root .. "/spec/support/junit.xsd"),
+            support.quote(xml)))
+        assert.equal(0, code, said)
+        local text = support.read(xml)
+        assert.truthy(text:find('tests="4" failures="1" errors="1" skipped="1"', 1, true), text)
+        assert.truthy(text:find('name="a › is &lt;wrong&gt;"', 1, true), text)
+    end)
+
+    it("tells what is wrong with what it is to write, and with its files, in the same forms", function()
+        local result = spec('it("a", function() error "not reached" end)', 2, "--junit", "/nowhere/x.xml", "--json")
+        assert.truthy(result.err:find "no folder /nowhere; make it", result.text)
+        assert.is_nil(result.text:find "not reached")
+        assert.equal("usage", support.json(result.out:match "([^\n]+)\n*$").verdict)
+        result = support.run { "test", "/none/such_spec.lua", "--json" }
+        assert.equal("usage", support.json(result.out:match "([^\n]+)\n*$").verdict)
+    end)
+
     it("a cluster of a setup lives as long as its block; another beside it is refused", function()
         spec([[
         describe("shared", function()
@@ -295,6 +336,30 @@ describe("tfl test", function()
         handle:wait_output "up"
         handle:signal "INT"
         assert.equal(130, handle:wait(20).code)
+    end)
+
+    it("Ctrl-C after safety has failed is a fail, as of a run; what there is is written", function()
+        local file = support.write("my_spec.lua", [[
+        it("ends", function() end)
+        it("conflicts", function()
+            local c = tfl.cluster{nodes = 2, start = "none", topology = function(t)
+                t:slot_duration "50ms":security_param(3, {unsafe_k = true})
+            end}
+            for i = 0, 1 do c:start_node("node-" .. i, {peers = "none"}) end
+            c:wait_network_ready()
+            while tfl.try(function() c:node(0):client():consensus_info() end) do c:sleep "100ms" end
+            io.stdout:write "up\n" io.stdout:flush()
+            c:sleep "60s"
+        end)]])
+        local handle = support.start { "test", file, "--json", "--junit", support.path "o.xml" }
+        handle:wait_output "up"
+        handle:signal "INT"
+        local result = handle:wait(20)
+        assert.equal(1, result.code, result.text)
+        local told = support.json(result.out:match "([^\n]+)\n*$")
+        assert.same({ "fail", 1 }, { told.verdict, told.exit_code })
+        assert.truthy(result.out:find("✗ conflicts: the cluster: safety: ", 1, true), result.text)
+        assert.equal(1, select(2, support.read(support.path "o.xml"):gsub("<error ", "")))
     end)
 
     it("Ctrl-C while a cluster is closed waits until it is", function()

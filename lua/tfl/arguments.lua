@@ -88,6 +88,8 @@ function M.parser()
         :argname "DEPLOYER"
     test:option("--filter", "only tests whose name holds this Lua pattern")
     test:option("--seed", "seed of every cluster that names none"):convert(M.whole("--seed", 0))
+    test:flag("--json", "end stdout with the results as one line of JSON")
+    test:option("--junit", "write JUnit XML to this file"):argname "FILE"
     local made = command("report", "write one HTML file that shows what happened in a run, or in the runs of a matrix")
     made:argument("folder", "folder of a run, or of a matrix")
     made:option("--out", "the file (report.html in that folder)"):argname "FILE"

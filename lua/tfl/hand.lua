@@ -70,6 +70,7 @@ end
 
 local Cluster = {}
 local open = {} -- clusters that are not closed, the newest last; there is one at most
+local unsafe = false -- has safety failed in any of them?
 
 --- Ends the cluster and cleans up; raises when safety or a node failed. Closing a closed one does nothing.
 function Cluster:close()
@@ -81,6 +82,9 @@ function Cluster:close()
     self.ended, open[1] = true, nil
     local ok, summary = self.run:result()
     if ok == false then error(summary, 0) end
+    for _, e in ipairs(summary and summary.expectations or {}) do
+        unsafe = unsafe or e.name == "safety" and e.verdict == "fail"
+    end
     if self.plan.by_hand_failed then error(self.plan.by_hand_failed, 0) end
     if ok and summary.verdict ~= "pass" and summary.verdict ~= "interrupted" then
         local problem = summary.error
@@ -157,6 +161,10 @@ function M.close_all()
     end
     return first
 end
+
+--- Has safety failed in a cluster that is closed? That stands whatever else happens.
+---@return boolean
+function M.unsafe() return unsafe end
 
 --- The test that uses the open cluster has failed: its evidence is kept whatever the cluster itself comes to. Gives its folder.
 ---@return string|nil

@@ -15,7 +15,7 @@ Exit codes:
   2    usage          wrong flag, environment or scenario, a file or folder that cannot be written there, or an error in a script
   3    infra          the cluster could not be started or driven; says nothing of the nodes' chain
   4    inconclusive   too little was seen to judge (--inconclusive fail|pass maps it)
-  130  interrupted    Ctrl-C
+  130  interrupted    Ctrl-C (1 when safety had failed by then)
 ]],
     scenario = [[
 A scenario file:
@@ -115,7 +115,7 @@ By hand: clusters that do only what you say.
   tfl.script("name", {nodes = 3, start = "all" | "none", topology = function(t) … end, wallets = 2}, function(ctx) … end)
       genesis = "5s" puts the beginning of the chain off, so that nodes can be started before it.
       in a scenario file; run by tfl FILE.lua. It passes when the function returns, saw something, and safety holds; -t bounds it.
-  tfl test my_spec.lua [--filter PATTERN] [--seed N]
+  tfl test my_spec.lua [--filter PATTERN] [--seed N] [--json] [--junit FILE]
       your own busted specs; in them local c = tfl.cluster{nodes =, start =, topology =, wallets =, seed =, snapshot =, duration =}:
       all that ctx has, c:close(). A cluster is closed with the test (or the block, for one made in setup) that made it. One at a time.
       The last line has the seed; of a test that fails, the run folder of its cluster is kept and told. duration bounds a cluster's

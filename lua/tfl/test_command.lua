@@ -5,14 +5,11 @@ local hand = require "tfl.hand"
 local loader = require "tfl.loader"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
+local test_results = require "tfl.test_results"
 local text = require "tfl.text"
 local wait = require "tfl.core.wait"
 
 local M = {}
-
-local FAIL, USAGE, INTERRUPTED = 1, 2, 130
-
-local function say(fmt, ...) sys.write(1, select("#", ...) > 0 and fmt:format(...) or fmt) end
 
 local function module(name)
     local ok, value = pcall(require, name)
@@ -46,17 +43,24 @@ end
 --- Where something that is no test went wrong: "describe › before_each", or the file.
 local function place(busted, element)
     if element.descriptor == "file" then return tostring(element.name) end
-    local name = full_name(busted, element)
-    if name == "" then name = full_name(busted, busted.context.parent(element)) end
-    return (name == "" and "" or name .. " › ") .. tostring(element.descriptor)
+    local name = full_name(busted, element.descriptor == "describe" and element or busted.context.parent(element))
+    return (name == "" and "" or name .. " › ") .. tostring(element.descriptor):gsub("^strict_", "")
 end
 
---- Counts, and a line for each test as it ends.
-local function listen(busted, count)
+--- The file that an element is in.
+local function file_of(busted, element)
+    while element and element.descriptor ~= "file" do element = busted.context.parent(element) end
+    return element and tostring(element.name) or "?"
+end
+
+--- Hands each test to the results as it ends.
+---@param busted table
+---@param results tfl.TestResults
+local function listen(busted, results)
     local from, problems, evidence = 0, {}, nil
     busted.subscribe({ "test", "start" }, function(element)
         from, problems, evidence = task.now(), {}, nil
-        count.at = full_name(busted, element)
+        results.at = { file = file_of(busted, element), name = full_name(busted, element) }
         if element.descriptor ~= "it" then return nil, true end -- pending: nothing of it runs
         local at_end, own = element.env.finally, nil
         element.env.finally = function(fn) own = fn end
@@ -72,8 +76,7 @@ local function listen(busted, count)
         problems[#problems + 1] = told(message, trace)
         evidence = hand.keep() or evidence
         if element.descriptor ~= "it" and element.descriptor ~= "finally" then
-            count.outside = count.outside + 1
-            say("  ✗ %s: %s\n", text.clean(place(busted, element)), problems[#problems])
+            results:problem(file_of(busted, element), place(busted, element), problems[#problems])
         end
         -- its test does not come to be, so nothing else would close what it opened
         if element.descriptor == "before_each" and not hand.kept() then hand.close_all() end
@@ -82,12 +85,11 @@ local function listen(busted, count)
     busted.subscribe({ "failure" }, problem)
     busted.subscribe({ "error" }, problem)
     busted.subscribe({ "test", "end" }, function(element, _, status)
-        local names = { success = "passed", failure = "failed", error = "errors", pending = "pending" }
-        local marks = { success = "✓", failure = "✗", error = "✗", pending = "-" }
-        count[names[status]] = count[names[status]] + 1
-        say("  %s %s (%.1fs)\n", marks[status], text.clean(full_name(busted, element)), task.now() - from)
-        for _, one in ipairs(problems) do say("      %s\n", (one:gsub("\n", "\n      "))) end
-        if evidence then say("      evidence  %s\n", evidence) end
+        local names = { success = "passed", failure = "failed", error = "error", pending = "pending" }
+        results:test({
+            file = file_of(busted, element), name = full_name(busted, element), status = names[status], seconds = task.now() - from,
+            evidence = evidence,
+        }, problems)
         return nil, true
     end)
     local function block_over(element)
@@ -111,11 +113,11 @@ local function any_spec(folder)
     return false
 end
 
---- Runs the files; gives the counts. In a task of its own.
-local function run(files, options, count)
+--- Runs the files. In a task of its own.
+local function run(files, options, results)
     local busted = module "busted.core"()
     module "busted"(busted)
-    listen(busted, count)
+    listen(busted, results)
     busted.subscribe({ "file", "start" }, function(element)
         package.path = loader.path_beside(element.name, options.path)
         return nil, true
@@ -141,20 +143,20 @@ local function run(files, options, count)
     module "busted.execute"(busted)(1, { seed = options.seed })
 end
 
----@param args table {files, filter, seed, deployer}
+---@param args table {files, filter, seed, deployer, json, junit}
 ---@return integer exit code
 function M.run(args)
-    local count = { passed = 0, failed = 0, errors = 0, pending = 0, outside = 0 }
     for _, file in ipairs(args.files) do
         if not sys.stat(file) then errors.usage("%s: there is no such file", file) end
     end
     local seed = args.seed or sys.random()
+    local results = test_results.new(args, seed)
     local context = {
         params = {}, declared = {}, scenarios = {}, kinds = {}, testing = true, seed = seed, deployer = args.deployer, file = args.files[1],
     }
     rawset(_G, "tfl", api.api(context))
     local body = task.spawn("test", function()
-        run(args.files, { filter = args.filter, seed = seed, path = package.path }, count)
+        run(args.files, { filter = args.filter, seed = seed, path = package.path }, results)
     end)
     local interrupted, over = false, wait.signal()
     local watch = task.spawn("interrupt", function()
@@ -172,24 +174,18 @@ function M.run(args)
     local ok, err = body:result()
     if ok == nil then body:cancel() end
     local left = hand.close_all()
+    local at = results.at or { file = args.files[1], name = args.files[1] }
     if ok == false and type(err) == "table" and err.code == "script_hog" then
-        count.outside = count.outside + 1
         local message, trace = errors.text(err):match "^(.-)\nstack traceback:(.*)$"
-        say("  ✗ %s\n      %s\n", text.clean(count.at or args.files[1]), told(message or err, { traceback = trace }))
+        results:problem(at.file, at.name, told(message or err, { traceback = trace }))
     elseif ok == false then
         error(err, 0)
     end
-    if left and not interrupted then
-        count.outside = count.outside + 1
-        say("  ✗ %s\n", told(left))
-    end
-    say("%d passed, %d failed, %d errors%s · seed %d\n", count.passed, count.failed, count.errors + count.outside,
-        count.pending > 0 and (", %d pending"):format(count.pending) or "", seed)
-    if interrupted then return INTERRUPTED end
-    if count.passed + count.failed + count.errors + count.pending + count.outside == 0 then
+    if left and (not interrupted or hand.unsafe()) then results:problem(at.file, interrupted and at.name or nil, told(left)) end
+    if not interrupted and not results:any() then
         errors.usage("no test was found in %s%s", table.concat(args.files, ", "), args.filter and " with that filter" or "")
     end
-    return count.outside > 0 and USAGE or count.failed + count.errors > 0 and FAIL or 0
+    return results:finish(interrupted)
 end
 
 return M

@@ -80,6 +80,17 @@ function verdict.exit_code(v, inconclusive_as)
     return EXIT[v] or error(("unknown verdict %q"):format(tostring(v)), 2)
 end
 
+--- The verdict that an exit code stands for.
+---@param code integer
+---@return tfl.Verdict|nil
+function verdict.of_exit(code)
+    for word, its in pairs(EXIT) do
+        if its == code then
+            return word
+        end
+    end
+end
+
 --- Exit codes by the weight of what they stand for.
 local EXIT_WEIGHT = { [0] = 0, [4] = 1, [3] = 2, [1] = 3, [2] = 4, [130] = 5 }
 

@@ -2,6 +2,7 @@
 local duration = require "tfl.duration"
 local results = require "tfl.matrix.results"
 local text = require "tfl.text"
+local verdict = require "tfl.verdict"
 
 local M = {}
 
@@ -37,8 +38,8 @@ end
 function M.marks(row, width, colour)
     local out, count, order = {}, {}, {}
     for _, cell in ipairs(row.cells) do
-        local mark, verdict = mark_of(cell)
-        local painted = cell.state == "done" and text.paint(mark, verdict, colour) or mark
+        local mark, word = mark_of(cell)
+        local painted = cell.state == "done" and text.paint(mark, word, colour) or mark
         out[#out + 1] = painted
         if not count[painted] then order[#order + 1] = painted end
         count[painted] = (count[painted] or 0) + 1
@@ -122,10 +123,10 @@ end
 ---@return string
 function M.summary(m, colour, columns)
     local code, flaky = results.exit_code(m), {}
-    local verdict = results.verdict(code)
-    local _, word = text.mark(verdict)
+    local came = verdict.of_exit(code)
+    local _, word = text.mark(came)
     for _, one in ipairs(results.flaky(m.cells)) do flaky[one.group] = results.flaky_text(one.verdicts) end
-    local out = { ("%s  matrix  %s · %.1fs wall · %s · exit %d"):format(text.paint(word, verdict, colour), size(m), m:seconds(),
+    local out = { ("%s  matrix  %s · %.1fs wall · %s · exit %d"):format(text.paint(word, came, colour), size(m), m:seconds(),
         M.counts(results.totals(m.cells)), code) }
     local rows, hidden = telling(M.rows(m.cells))
     local names, width = M.names(rows, 60)
@@ -159,7 +160,7 @@ end
 ---@return string
 function M.markdown(m)
     local totals, code = results.totals(m.cells), results.exit_code(m)
-    local _, word = text.mark(results.verdict(code))
+    local _, word = text.mark(verdict.of_exit(code))
     local out = { ("### %s: tfl matrix, %s"):format(word, M.counts(totals)), "",
         size(m) .. " · " .. duration.show(m:seconds()), "", "| cells | seeds | pass | other |", "|---|---|---|---|" }
     local rows, hidden = telling(M.rows(m.cells))

@@ -73,15 +73,6 @@ function M.exit_code(m)
     return code
 end
 
---- The verdict of a matrix by its exit code.
----@param code integer
----@return string
-function M.verdict(code)
-    for _, word in ipairs(VERDICTS) do
-        if verdict.exit_code(word) == code then return word end
-    end
-end
-
 local function params_of(group)
     local params = {}
     for _, pair in ipairs(group.params) do params[pair[1]] = pair[2] end
@@ -112,7 +103,7 @@ function M.json(m, pretty)
     local code = m.over and M.exit_code(m) or nil
     return json.encode({
         version = 1, argv = m.argv, state = m.over and (m.stopped or "done") or "running", exit_code = code,
-        verdict = code and M.verdict(code), shard = m.shard or json.null, jobs = m.jobs,
+        verdict = code and verdict.of_exit(code), shard = m.shard or json.null, jobs = m.jobs,
         started_at = m.started_at, seconds = m:seconds(), totals = M.totals(m.cells), flaky = flaky, cells = cells,
     }, pretty)
 end
