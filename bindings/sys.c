@@ -51,7 +51,7 @@ static int l_write(lua_State *L)
     return 1;
 }
 
-/* sys.redact(text) → the text without users and passwords in its URLs. */
+/* sys.redact(text) → the text without secrets. */
 static int l_redact(lua_State *L)
 {
     luaL_checkstring(L, 1);
@@ -200,12 +200,18 @@ static int l_read_from(lua_State *L)
     return 2;
 }
 
+/* sys.write_file(path, text, as_it_is): the whole file, redacted; as it is, with its secrets, it is its owner's alone. */
 static int l_write_file(lua_State *L)
 {
     size_t n;
-    const char *path = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &n);
+    const char *path = luaL_checkstring(L, 1);
+    bool as_it_is = lua_toboolean(L, 3);
+    luaL_checkstring(L, 2);
+    if (!as_it_is)
+        push_redacted(L, 2);
+    const char *text = lua_tolstring(L, as_it_is ? 2 : -1, &n);
     struct tfl_error err;
-    if (tfl_write_file(path, text, n, 0644, &err))
+    if (tfl_write_file(path, text, n, as_it_is ? 0600 : 0644, &err))
         return tfl_raise(L, &err);
     return 0;
 }

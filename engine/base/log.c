@@ -128,13 +128,17 @@ static void json_line(struct tfl_buf *out, enum tfl_log_level level, const char 
 
 void tfl_log_write(enum tfl_log_level level, const char *module, const char *fmt, ...)
 {
-    char message[MAX_MESSAGE], text[MAX_MESSAGE];
+    char text[MAX_MESSAGE];
+    TFL_FREE char *message = NULL;
     va_list ap;
     va_start(ap, fmt);
-    int m = vsnprintf(message, sizeof message, fmt, ap);
+    int m = vasprintf(&message, fmt, ap);
     va_end(ap);
-    size_t n = m < 0 ? 0 : (size_t)m < sizeof message ? (size_t)m : sizeof message - 1;
-    message[tfl_redact(message, n)] = '\0';
+    if (m < 0)
+        abort();
+    message[tfl_redact(message, (size_t)m)] = '\0'; /* before it is cut: half a URL shows its password */
+    if (m >= MAX_MESSAGE)
+        message[MAX_MESSAGE - 1] = '\0';
     TFL_BUF json = {0};
     const char *line = text;
     if (config.json) {

@@ -25,7 +25,7 @@ static void give_up(struct tfl_capture *capture, const char *what, int errnum)
 
 static int open_log(struct tfl_capture *capture, int flags)
 {
-    return open(capture->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
+    return open(capture->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 }
 
 static bool rotate(struct tfl_capture *capture)

@@ -161,7 +161,7 @@ local function run(args)
         if summary.verdict == "interrupted" then break end
     end
     local told, why = pcall(function()
-        if args.junit then sys.write_file(args.junit, sys.redact(junit.render(summaries))) end
+        if args.junit then sys.write_file(args.junit, junit.render(summaries)) end
     end)
     if not told then say(2, "tfl: %s\n", text.clean(errors.text(why))) end
     if not told and worst == 0 then worst = INFRA end

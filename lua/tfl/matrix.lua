@@ -159,6 +159,10 @@ local function resumed(args, parse)
     end
     local old = plan.earlier(args.resume)
     if not old then errors.usage("--resume %s: there is no matrix.json of a matrix in that folder", args.resume) end
+    if old.redacted then
+        errors.usage("--resume %s: its command had a secret, which is not kept; run it again as it was, with --out %s", args.resume,
+            args.resume)
+    end
     local was = parse(old.argv)
     for _, name in ipairs { "jobs", "fail_fast", "keep", "json", "junit", "markdown", "report", "quiet", "inconclusive" } do
         if args[name] ~= nil then was[name] = args[name] end
@@ -187,7 +191,7 @@ local function write_markdown(m, args)
     elseif step and step ~= "" then
         m:write(step, function(path)
             local file = assert(io.open(path, "a"))
-            assert(file:write(markdown))
+            assert(file:write(sys.redact(markdown)))
             assert(file:close())
         end)
     end

@@ -60,7 +60,7 @@ local function status(run, name)
 end
 
 function Screen:draw(run, name)
-    local line = status(run, name)
+    local line = sys.redact(status(run, name))
     local columns = sys.columns() - 1
     if utf8.len(line) and utf8.len(line) > columns then line = line:sub(1, utf8.offset(line, columns + 1) - 1) end
     sys.write(2, "\r" .. line .. "\27[K")

@@ -1,6 +1,7 @@
 --- How a summary reads on a terminal: verdict first, then each expectation, then where the evidence is and how to run it
 --- again. 80 to 100 columns; works from summary.json alone.
 local duration = require "tfl.duration"
+local sys = require "tfl.core.sys"
 
 local M = {}
 
@@ -36,7 +37,7 @@ end
 ---@param line table of tfl.NodeLog:grep
 ---@return string
 function M.log_line(line)
-    local text = line.text:gsub("^%[?%d%d%d%d%-%S+%s*", "")
+    local text = sys.redact(line.text:gsub("^%[?%d%d%d%d%-%S+%s*", "")) -- before it is cut: half a URL shows its password
     if #text > 120 then text = text:sub(1, (utf8.len(text) and utf8.offset(text, 0, 121) or 121) - 1) .. "…" end
     local at = line.t and (" %.1fs%s"):format(line.t, line.slot and (" (slot %d)"):format(line.slot) or "") or ""
     return ("%s%s %s  %s:%d"):format(line.node, at, text, line.file, line.line)

@@ -238,7 +238,7 @@ function Compose:make(batch)
         if own.image ~= images.name() then images.need(self.engine, own.image, self.say) end
     end
     local file = self.dir .. "/docker-compose.yml"
-    sys.write_file(file, stack.file(blocks, self.labels))
+    sys.write_file(file, stack.file(blocks, self.labels), true)
     local ok, err = pcall(tool.up, self.project, file, names, self.dir .. "/logs/compose.log", self.engine.host)
     if not ok then
         if type(err) == "table" and err.message:find("annot assign requested address", 1, true) then

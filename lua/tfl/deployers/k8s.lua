@@ -241,7 +241,7 @@ function K8s:launch(node, spec)
         own.revision = own.revision + 1
         want.files_name = ("%s-files-%d"):format(own.object, own.revision)
         own.wanted = want
-        sys.write_file(("%s/k8s/%s-beside.json"):format(self.dir, own.object), json.encode(objects.beside(self.run, want)))
+        sys.write_file(("%s/k8s/%s-beside.json"):format(self.dir, own.object), json.encode(objects.beside(self.run, want)), true)
         self.batch:add(own)
         own.key = key
     end

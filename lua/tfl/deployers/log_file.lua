@@ -1,4 +1,6 @@
 --- The log of a node that is no process of this host, in the run's folder: what it prints is appended, within a bound.
+local sys = require "tfl.core.sys"
+
 local M = {}
 
 local SEGMENT_BYTES = 32 * 1024 * 1024 -- the newest one to two are kept
@@ -8,6 +10,7 @@ local SEGMENT_BYTES = 32 * 1024 * 1024 -- the newest one to two are kept
 function M.writer(path)
     local file, bytes
     local function open()
+        if not sys.stat(path) then sys.write_file(path, "", true) end -- what it says is for the owner of the run alone
         file = assert(io.open(path, "ab"))
         file:setvbuf "no"
         bytes = file:seek "end"

@@ -6,6 +6,7 @@ local kinds = require "tfl.kinds"
 local loader = require "tfl.loader"
 local proc = require "tfl.core.proc"
 local suggest = require "tfl.suggest"
+local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 
 local M = {}
@@ -165,7 +166,7 @@ end
 
 local PRIVATE, PUBLIC = tonumber("600", 8), tonumber("644", 8)
 
---- {path = text or {content =, mode =}}; a file that has one of the node's keys in it is the owner's alone.
+--- {path = text or {content =, mode =}}; a file that has one of the node's keys or another secret in it is the owner's alone.
 local function files_of(kind, value, keys)
     if value == nil then return {} end
     if type(value) ~= "table" then bad(kind, 'files: a table {["path"] = text} was expected, got %s', show(value)) end
@@ -177,10 +178,10 @@ local function files_of(kind, value, keys)
         if type(content) ~= "string" or mode ~= nil and math.type(mode) ~= "integer" then
             bad(kind, "files, %s: text, or {content = text, mode = number}, was expected, got %s", show(path), show(file))
         end
-        local secret = false
+        local secret = sys.redact(content) ~= content
         for _, key in pairs(keys) do secret = secret or content:find(key, 1, true) ~= nil end
         if secret and mode and mode & 63 ~= 0 then
-            bad(kind, "files, %s: it has a key of the node in it, and mode %o lets others read it", show(path), mode)
+            bad(kind, "files, %s: it has a key of the node or another secret in it, and mode %o lets others read it", show(path), mode)
         end
         files[path] = { content = content, mode = mode or secret and PRIVATE or PUBLIC }
     end

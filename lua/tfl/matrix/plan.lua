@@ -91,7 +91,7 @@ local function name_groups(groups, deployers)
         group.label = table.concat(parts, " ")
         if labels[group.label] then errors.usage("%s is there twice", group.label) end
         labels[group.label] = true
-        local folder = group.label:gsub("[^%w%.=_+-]", "-"):gsub("^%.", "-"):sub(1, NAME_LENGTH)
+        local folder = sys.redact(group.label):gsub("[^%w%.=_+-]", "-"):gsub("^%.", "-"):sub(1, NAME_LENGTH)
         local own, i = folder, 1
         while folders[own] do
             i = i + 1
@@ -165,7 +165,7 @@ function M.take_over(dir, list)
     for _, cell in ipairs(list) do
         cell.path = dir .. "/" .. cell.dir
         local one = by_dir[cell.dir]
-        local same = one and one.again == cell.again and one.source == cell.group.source
+        local same = one and one.again == sys.redact(cell.again) and one.source == cell.group.source
         local found = same and cell:summary()
         local judged = found and found.verdict ~= "infra" and found.verdict ~= "interrupted"
         if judged and (one.state ~= "done" or one.verdict == found.verdict) then

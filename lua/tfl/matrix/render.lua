@@ -1,6 +1,7 @@
 --- A matrix for people: rows of marks (on a terminal, live and at the end), lines, and Markdown for the summary of a CI step.
 local duration = require "tfl.duration"
 local results = require "tfl.matrix.results"
+local sys = require "tfl.core.sys"
 local text = require "tfl.text"
 local verdict = require "tfl.verdict"
 
@@ -51,6 +52,7 @@ end
 
 --- Cuts to that many characters.
 local function cut(line, width)
+    line = sys.redact(line)
     local n = utf8.len(line)
     return n and n > width and line:sub(1, utf8.offset(line, width) - 1) .. "…" or line
 end

@@ -116,7 +116,7 @@ function M.write(session, file)
     add("  wait_for_slot(%d)", last)
     add(run.feed and '  log("%d blocks are final", block_feed():stats().final)' or "  node_clients()")
     add "end)"
-    sys.write_file(file, table.concat(lines, "\n") .. "\n")
+    sys.write_file(file, table.concat(lines, "\n") .. "\n", true)
     return #steps
 end
 

@@ -22,12 +22,13 @@ local function read_history()
     local lines = {}
     for line in (content or ""):gmatch "[^\n]+" do lines[#lines + 1] = line end
     local kept = table.move(lines, math.max(1, #lines - HISTORY + 1), #lines, 1, {})
-    if #lines > 2 * HISTORY then sys.write_file(history_path(), table.concat(kept, "\n") .. "\n") end
+    if #lines > 2 * HISTORY then sys.write_file(history_path(), table.concat(kept, "\n") .. "\n", true) end
     return kept
 end
 
 --- Two sessions at once add to one file, line by line.
 local function add_history(line)
+    if not sys.stat(history_path()) then sys.write_file(history_path(), "", true) end
     local file = io.open(history_path(), "a")
     if not file then return end
     file:write(line, "\n")

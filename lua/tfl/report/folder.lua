@@ -102,7 +102,7 @@ function M.log_tail(run, node)
     local content = file:read(TAIL_BYTES) or ""
     file:close()
     local lines = {}
-    if size > TAIL_BYTES then content = content:gsub("^[^\n]*\n", "", 1) end
+    content = sys.redact(size > TAIL_BYTES and content:gsub("^[^\n]*\n", "", 1) or content)
     for line in content:gmatch "[^\n]+" do lines[#lines + 1] = line end
     local from = math.max(1, #lines - TAIL_LINES + 1)
     return { name = "logs/" .. name, lines = table.move(lines, from, #lines, 1, {}), cut = from > 1 or size > TAIL_BYTES }

@@ -61,7 +61,7 @@ end
 
 local function kubectl(self, items)
     local path = ("%s/objects-%d.json"):format(self.options.dir, self.count)
-    sys.write_file(path, json.encode(objects.list(items)))
+    sys.write_file(path, json.encode(objects.list(items)), true)
     return self.options.cluster:kubectl { "apply", "--server-side", "--force-conflicts", "--field-manager=tfl", "--validate=false",
         "-f", path, timeout = SECONDS + 2 * #items }
 end
@@ -77,7 +77,7 @@ local function helm(self, items, replicas)
         if item.kind == "StatefulSet" then item.spec.replicas = replicas(item.metadata.name) end
     end
     local path = ("%s/values-%d.json"):format(self.options.dir, self.count)
-    sys.write_file(path, json.encode { objects = self.all })
+    sys.write_file(path, json.encode { objects = self.all }, true)
     local argv = helm_words(self, { "upgrade", "--install", self.options.release, stack.assets() .. "/helm", "-f", path })
     argv.timeout = SECONDS + 2 * #self.all
     local result = proc.exec(argv)
