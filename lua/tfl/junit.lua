@@ -92,23 +92,13 @@ local function of_run(s)
         case("run", problem.verdict == "fail" and "failure" or "error", problem.code, problem.message)
     end
     local properties = { { "file", s.file }, { "deployer", s.deployer }, { "seed", s.seed }, { "topology", s.topology } }
-<<<<<<< HEAD
-    for _, pair in ipairs(s.given or {}) do properties[#properties + 1] = { "param." .. pair[1], pair[2] } end
+    for _, pair in ipairs(s.given or {}) do -- redacted while name and value are together
+        properties[#properties + 1] = { "param." .. pair[1], sys.redact(("%s=%s"):format(pair[1], pair[2])):sub(#pair[1] + 2) }
+    end
     return {
         name = s.scenario, seed = s.seed, seconds = s.wall_seconds, started_at = s.started_at, again = s.again, properties = properties,
         cases = cases,
     }
-=======
-    for _, pair in ipairs(s.given or {}) do -- redacted while name and value are together
-        properties[#properties + 1] = { "param." .. pair[1], sys.redact(("%s=%s"):format(pair[1], pair[2])):sub(#pair[1] + 2) }
-    end
-    for _, pair in ipairs(properties) do
-        if pair[2] then out[#out + 1] = ('      <property name="%s" value="%s"/>'):format(xml(pair[1]), xml(pair[2])) end
-    end
-    out[#out + 1] = "    </properties>"
-    table.move(cases, 1, #cases, #out + 1, out)
-    out[#out + 1] = ("    <system-out>again: %s</system-out>\n    <system-err/>\n  </testsuite>"):format(xml(s.again))
->>>>>>> d1a61ea (base, record: secrets by their names go too, wherever text is cut or escaped; what nodes print and need is the owner's alone)
 end
 
 --- JUnit XML of one or more summaries.

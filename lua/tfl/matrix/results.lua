@@ -103,14 +103,9 @@ function M.json(m, pretty)
     end
     local code, command = m.over and M.exit_code(m) or nil, table.concat(m.argv, "\n")
     return json.encode({
-<<<<<<< HEAD
-        version = 1, argv = m.argv, state = m.over and (m.stopped or "done") or "running", exit_code = code,
-        verdict = code and verdict.of_exit(code), shard = m.shard or json.null, jobs = m.jobs,
-=======
         version = 1, argv = m.argv, redacted = sys.redact(command) ~= command or nil,
         state = m.over and (m.stopped or "done") or "running", exit_code = code,
-        verdict = code and M.verdict(code), shard = m.shard or json.null, jobs = m.jobs,
->>>>>>> d1a61ea (base, record: secrets by their names go too, wherever text is cut or escaped; what nodes print and need is the owner's alone)
+        verdict = code and verdict.of_exit(code), shard = m.shard or json.null, jobs = m.jobs,
         started_at = m.started_at, seconds = m:seconds(), totals = M.totals(m.cells), flaky = flaky, cells = cells,
     }, pretty)
 end
