@@ -1,9 +1,12 @@
 --- The variables of the environment that tfl and its scripts look at. This one table makes `tfl help env` and the table of the
 --- README, says which spec shows the effect of each, and what is misspelt. A new one: add a row, then
 --- `lua5.4 scripts/lint/environment.lua --write` puts it into the README; that check also fails while the spec does not mention it.
+local errors = require "tfl.errors"
 local suggest = require "tfl.suggest"
 
 local M = {}
+
+local DAY = 86400
 
 --- {name, what it does (`code` in backticks), spec of its effect, again = true: it goes into the command that runs it again}
 M.rows = {
@@ -141,6 +144,18 @@ end
 function M.is_set(name)
     local value = M.get(name)
     return value ~= nil and value ~= "0" and value ~= "false"
+end
+
+--- A variable that says how long something may take. Raises usage.
+---@param name string
+---@return number|nil seconds
+function M.seconds(name)
+    local text = M.get(name)
+    local value = tonumber(text)
+    if text and not (value and value > 0 and value <= DAY) then
+        errors.usage("%s=%s: a number of seconds above 0, at most %d, was expected", name, text, DAY)
+    end
+    return value
 end
 
 --- What is to be said of names that look like tfl's and are not: a line each. Values are told nobody.

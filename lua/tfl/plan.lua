@@ -3,6 +3,7 @@ local chaos = require "tfl.expectations.chaos"
 local deployers = require "tfl.deployers"
 local describe = require "tfl.scenario"
 local duration = require "tfl.duration"
+local env = require "tfl.env"
 local errors = require "tfl.errors"
 local kinds = require "tfl.kinds"
 local node_logs = require "tfl.node_logs"
@@ -20,16 +21,6 @@ local M = {}
 local HAND_SECONDS = 600
 --- The window when neither the scenario nor the user says one: as many slots as make about 10 s at the default pace.
 local DEFAULT_SLOTS = 60
-
-local function ready_seconds()
-    local text = os.getenv "TFL_READY_SECONDS"
-    if not text or text == "" then return nil end
-    local seconds = tonumber(text)
-    if not seconds or seconds <= 0 then
-        errors.usage("TFL_READY_SECONDS=%s: a number of seconds above 0 was expected", text)
-    end
-    return seconds
-end
 
 --- All that judges: the scenario's expectations, those of its workloads, safety. Their names are all different.
 ---@return table[] expectations, table<table, table> by the workload that brought an expectation
@@ -195,7 +186,8 @@ function M.build(scenario, options)
     end
     check_environment(plan)
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
-    plan.ready_seconds = slow * (backend.ready_seconds and backend.ready_seconds() or ready_seconds() or 30 + 0.1 * #plan.nodes)
+    plan.ready_seconds = slow * (backend.ready_seconds and backend.ready_seconds() or env.seconds "TFL_READY_SECONDS"
+        or 30 + 0.1 * #plan.nodes)
     local window_seconds, finality = plan.window_slots * plan.slot_seconds, settle.bound_seconds(plan)
     if plan.slots and not hand and finality > 10 * window_seconds + 60 then
         errors.bad_config("k = %d: no block would be final within %s of a window of %s, so safety could not be judged; use a "

@@ -153,6 +153,21 @@ k8s.describe("-d k8s", function()
         way:signal "KILL"
     end)
 
+    it("is looked at by tfl doctor", function()
+        local spec = on_cluster { "doctor" }
+        local said = support.run(spec).out
+        for _, row in ipairs { "✓ kubectl   context %S+", "✓ cluster   %d+ nodes?, v%d", "✓ rights    may make and delete namespaces",
+            "✓ disks     %S+", "✓ image     %S+\n" } do
+            assert.matches(row, said)
+        end
+        spec.env.KUBECONFIG, spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE = config(function(_, user) user.as = "tfl-nobody" end), "tfl-nobody:1"
+        said = support.run(spec).out
+        assert.matches("✗ cluster   kubectl get nodes: Error from server (Forbidden)", said, 1, true)
+        assert.matches("✗ rights    this user may not create namespaces: forbidden", said, 1, true)
+        spec.env.KUBECONFIG = k8s.config
+        assert.matches("✗ image     tfl-nobody:1: not seen on ", support.run(spec).out, 1, true)
+    end)
+
     it("says which right is missing, and makes nothing then", function()
         local spec = liveness()
         spec.env.KUBECONFIG = config(function(_, user) user.as = "tfl-nobody" end)
@@ -225,7 +240,7 @@ print("release " + sys.argv[3])
             spec.env[name] = "soon"
             result = support.run(spec)
             assert.equal(2, result.code, result.text)
-            assert.matches(name .. "=soon: a number of seconds above 0 was expected", result.text, 1, true)
+            assert.matches(name .. "=soon: a number of seconds above 0, at most 86400, was expected", result.text, 1, true)
         end
     end)
 
@@ -260,5 +275,41 @@ print("release " + sys.argv[3])
         assert.equal(3, result.code, result.text)
         assert.matches("exceeded quota: small", result.text, 1, true)
         k8s.run("delete namespace --wait=false " .. ns)
+    end)
+end)
+
+describe("-d k8s without a cluster", function()
+    it("is told by tfl doctor in a sentence, without what kubectl logs", function()
+        local kubectl = support.write("bin/kubectl", [[#!/bin/sh
+[ "$2" = current-context ] && [ -n "$CONTEXT" ] && echo mine && exit 0
+echo 'E1128 22:30:10.123456   4711 memcache.go:238] could not get current server API group list: dial tcp 127.0.0.1:8080' >&2
+echo 'The connection to the server localhost:8080 was refused - did you specify the right host or port?' >&2
+exit 1
+]])
+        os.execute("chmod +x " .. support.quote(kubectl))
+        local env = { PATH = kubectl:match "^(.*)/" .. ":" .. os.getenv "PATH" }
+        local said = support.run({ "doctor", env = env }).out
+        assert.matches("✗ kubectl   no context is chosen, so no cluster: set KUBECONFIG", said, 1, true)
+        env.CONTEXT = "yes"
+        said = support.run({ "doctor", env = env }).out
+        assert.matches("✓ kubectl   context mine\n  ✗ cluster   kubectl get nodes: The connection to the server localhost:8080 was refused",
+            said, 1, true)
+        assert.matches("the API server cannot be reached: is the cluster up, and KUBECONFIG the right one%?\n$", said)
+        assert.is_nil(said:find("memcache", 1, true), said)
+    end)
+
+    it("refuses settings that make no sense, before it asks anybody", function()
+        for name, values in pairs {
+            K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS = { "0", "-1", "nan", "inf", "1e300", "86401", "soon" },
+            K8S_RUNNER_HTTP_TIMEOUT_SECS = { "0", "nan", "inf", "1e300", "86401" },
+            K8S_RUNNER_NAMESPACE = { "Upper", "-x", ("x"):rep(64) }, K8S_RUNNER_RELEASE = { "a_b" }, K8S_RUNNER_NODE_HOST = { "a b" },
+            LOGOS_BLOCKCHAIN_TESTNET_IMAGE_PULL_POLICY = { "Sometimes" },
+        } do
+            for _, value in ipairs(values) do
+                local result = support.run { "check", "scenarios/liveness.lua", "-d", "k8s", env = { [name] = value, PATH = "/nowhere" } }
+                assert.equal(2, result.code, name .. "=" .. value .. ": " .. result.text)
+                assert.matches(name .. "=" .. value .. ": ", result.text, 1, true)
+            end
+        end
     end)
 end)

@@ -338,13 +338,7 @@ function Compose:cleanup()
         self.say(("the stack stays: -d compose --attach %s drives it, `tfl clean` removes it"):format(self.project))
     end
     self:end_watch()
-    for name, own in pairs(self.own) do
-        if own.running then -- nobody can tell any more
-            own.running = false
-            pcall(self.core.mark, self.core, name, "stopping")
-            pcall(self.core.mark, self.core, name, "stopped")
-        end
-    end
+    self:let_go()
     Local.cleanup(self)
     if first then error(first, 0) end
 end

@@ -2,7 +2,6 @@
 --- the local deployer, but that nodes live somewhere else: their states, readiness and exits are kept where those of local nodes are.
 --- What is installed is made here once, as plain JSON (k8s/objects.lua); everything else goes through the API and one `kubectl proxy`.
 local base = require "tfl.deployers.local"
-local deployers = require "tfl.deployers"
 local gather = require "tfl.deployers.gather"
 local clusters = require "tfl.deployers.k8s.cluster"
 local compose_settings = require "tfl.deployers.compose.settings"
@@ -35,7 +34,10 @@ local M = {
     capabilities = {
         start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true, start_node = true,
     },
-    defaults = compose_settings.cluster,
+    defaults = function()
+        settings.read() -- what it refuses, tfl check does, too
+        return compose_settings.cluster()
+    end,
     ready_seconds = settings.ready_seconds,
     why = {
         link = NO_LINKS, partition = NO_LINKS, isolate = NO_LINKS,
@@ -100,13 +102,9 @@ function K8s:prepare(plan)
     self.run = {
         namespace = namespace, run = run, image = images.name(), pull_policy = self.settings.pull_policy,
         labels = { ["app.kubernetes.io/managed-by"] = "tfl", ["tfl.run"] = run },
-        claims = self:has_storage(), machines = {}, node_ports = self.settings.node_host ~= nil,
+        claims = self.cluster:storage_class() ~= nil, machines = {}, node_ports = self.settings.node_host ~= nil,
     }
-    local shared = self.settings.namespace
-        and self.cluster:kubectl { "get", "namespace", namespace, "--ignore-not-found", "-o", "name" } ~= ""
-    for _, verb in ipairs { "create", "delete" } do
-        self.cluster:need_right(verb, shared and "statefulsets.apps" or "namespaces", shared and namespace or nil)
-    end
+    local shared = self.cluster:need_rights(self.settings.namespace)
     if not self.run.claims then self.run.machines = self.cluster:machines() end
     self.installer = installs.new {
         cluster = self.cluster, namespace = namespace, release = self.settings.release or settings.label("tfl-" .. self.run_id, 53),
@@ -124,16 +122,6 @@ function K8s:prepare(plan)
     self.core:unbind(port)
     self.cluster:open(port, namespace, function(err) self:lost(err) end)
     self:begin_watch()
-end
-
---- Does the cluster make volumes when it is asked for one?
-function K8s:has_storage()
-    local ok, classes = pcall(self.cluster.read, self.cluster, { "get", "storageclasses" })
-    if not ok and classes.code == "connect" then error(classes, 0) end
-    for _, class in ipairs(ok and classes.items or {}) do
-        if (class.metadata.annotations or {})["storageclass.kubernetes.io/is-default-class"] == "true" then return true end
-    end
-    return false
 end
 
 function K8s:apply(items)
@@ -361,32 +349,12 @@ function K8s:cleanup()
         end
     end
     self:end_watch()
-    for name, own in pairs(self.own) do
-        if own.up then -- nobody can tell any more
-            own.up = false
-            pcall(self.core.mark, self.core, name, "stopping")
-            pcall(self.core.mark, self.core, name, "stopped")
-        end
-    end
+    self:let_go()
     if self.cluster then self.cluster:close() end
     Local.cleanup(self)
     if first then error(first, 0) end
 end
 
---- What `tfl doctor` says of Kubernetes: rows of {name, ok, message}.
-function M.doctor()
-    local row = deployers.doctor_row
-    local cluster
-    local rows = { row("kubectl", function()
-        cluster = clusters.new()
-        return "context " .. cluster.context
-    end) }
-    rows[2] = cluster and row("cluster", function()
-        local nodes = cluster:read { "get", "nodes", "--request-timeout=10s", timeout = 20 }
-        local version = nodes.items[1] and nodes.items[1].status.nodeInfo.kubeletVersion or "?"
-        return ("%d nodes, %s"):format(#nodes.items, version)
-    end)
-    return rows
-end
+M.doctor = require("tfl.deployers.k8s.doctor").rows
 
 return M

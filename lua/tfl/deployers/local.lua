@@ -262,6 +262,16 @@ function Local:log_path(name) return self.specs[name] and self.specs[name].log e
 function Local:pid(name) return self.specs[name] and self.core:pid(name) end
 function Local:alive(name) return self.specs[name] ~= nil and self.core:alive(name) end
 
+--- Takes nodes that live elsewhere for stopped: nobody can tell any more.
+function Local:let_go()
+    for name in pairs(self.specs) do
+        if self.core:alive(name) then
+            pcall(self.core.mark, self.core, name, "stopping")
+            pcall(self.core.mark, self.core, name, "stopped")
+        end
+    end
+end
+
 function Local:cleanup()
     if self.links then self.links:close() end
     self.core:cleanup()

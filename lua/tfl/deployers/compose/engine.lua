@@ -3,6 +3,7 @@
 local errors = require "tfl.errors"
 local http = require "tfl.core.http"
 local json = require "tfl.core.json"
+local lines = require "tfl.deployers.lines"
 local sys = require "tfl.core.sys"
 
 local DEFAULT = "unix:///var/run/docker.sock"
@@ -201,19 +202,11 @@ end
 ---@return fun() close
 function Engine:events(label)
     local stream = open(self, "/events", { filters = { type = { "container" }, label = { label } } })
-    local data = ""
+    local next_line = lines.of(stream)
     local function next_event()
-        while true do
-            local line, rest = data:match "^([^\n]*)\n(.*)$"
-            if not line then
-                local more = stream:read()
-                if not more then return nil end
-                data = data .. more
-            else
-                data = rest
-                local event = json.decode(line)
-                if type(event) == "table" then return event end
-            end
+        for line in next_line do
+            local event = json.decode(line)
+            if type(event) == "table" then return event end
         end
     end
     return next_event, function() stream:close() end

@@ -7,8 +7,6 @@ local yaml = require "tfl.core.yaml"
 
 local M = {}
 
-local DAY = 86400
-
 local get, is_set = env.get, env.is_set
 
 local function is_ip(text)
@@ -31,14 +29,7 @@ end
 
 --- Seconds that nodes have to be ready, or nil.
 ---@return number|nil
-function M.ready_seconds()
-    local text = get "COMPOSE_RUNNER_HTTP_TIMEOUT_SECS"
-    local seconds = tonumber(text)
-    if text and not (seconds and seconds > 0 and seconds <= DAY) then
-        errors.usage("COMPOSE_RUNNER_HTTP_TIMEOUT_SECS=%s: a number of seconds above 0, at most %d, was expected", text, DAY)
-    end
-    return seconds
-end
+function M.ready_seconds() return env.seconds "COMPOSE_RUNNER_HTTP_TIMEOUT_SECS" end
 
 local LEVELS = { ERROR = true, WARN = true, INFO = true, DEBUG = true, TRACE = true }
 

@@ -3,6 +3,7 @@
 local errors = require "tfl.errors"
 local http = require "tfl.core.http"
 local json = require "tfl.core.json"
+local lines = require "tfl.deployers.lines"
 local proc = require "tfl.core.proc"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
@@ -27,8 +28,11 @@ end
 
 --- What kubectl or the API said, as an error that says what to do.
 local function told(what, text)
-    local said = text:gsub("%s+$", "")
-    said = said:sub(-SHOWN)
+    local said = {}
+    for line in text:gmatch "[^\n]+" do -- without the log of its own that kubectl mixes in: E1128 22:30:10.123456 …
+        if not line:match "^[EWIF]%d%d%d%d %d%d:%d%d:" then said[#said + 1] = line end
+    end
+    said = table.concat(said, "\n"):gsub("%s+$", ""):sub(-SHOWN)
     local low, hint, code = said:lower(), nil, "spawn"
     if low:find("forbidden", 1, true) and low:find("quota", 1, true) then
         hint = "the quota of the namespace does not allow it: fewer nodes (-n), or a bigger quota"
@@ -66,10 +70,11 @@ function Cluster:words(words) return table.move(words, 1, #words, #self.base + 1
 ---@return string stdout
 function Cluster:kubectl(words)
     local argv = self:words(words)
-    argv.stdin, argv.timeout = words.stdin, words.timeout
+    argv.stdin, argv.timeout = words.stdin, words.timeout or self.seconds
     local result = try(argv)
     if result.ok then return result.stdout end
-    error(told("kubectl " .. table.concat(words, " ", 1, math.min(3, #words)), result.stderr .. result.stdout), 0)
+    local what = table.concat(words, " ", 1, math.min(3, #words)):gsub(" %-.*", "")
+    error(told("kubectl " .. what, result.stderr:find "%S" and result.stderr or result.stdout), 0)
 end
 
 --- The same, as JSON.
@@ -85,11 +90,34 @@ end
 function Cluster:need_right(verb, kind, namespace)
     local words = { "auth", "can-i", verb, kind }
     if namespace then table.move({ "-n", namespace }, 1, 2, 5, words) end
-    local result = try(self:words(words))
+    local argv = self:words(words)
+    argv.timeout = self.seconds
+    local result = try(argv)
     if result.ok then return end
     local said = result.stdout .. result.stderr
     if not said:match "^no" then error(told("kubectl auth can-i", said), 0) end
     error(told(("this user may not %s %s%s"):format(verb, kind, namespace and " in the namespace " .. namespace or ""), "forbidden"), 0)
+end
+
+--- Raises spawn when this user may not make and take away what a run needs.
+---@param namespace string|nil that K8S_RUNNER_NAMESPACE names
+---@return boolean shared it is there already
+function Cluster:need_rights(namespace)
+    local shared = namespace ~= nil and self:kubectl { "get", "namespace", namespace, "--ignore-not-found", "-o", "name" } ~= ""
+    for _, verb in ipairs { "create", "delete" } do
+        self:need_right(verb, shared and "statefulsets.apps" or "namespaces", shared and namespace or nil)
+    end
+    return shared
+end
+
+--- The StorageClass that makes volumes when nobody names one; nil: there is none.
+---@return string|nil
+function Cluster:storage_class()
+    local ok, classes = pcall(self.read, self, { "get", "storageclasses" })
+    if not ok and classes.code == "connect" then error(classes, 0) end
+    for _, class in ipairs(ok and classes.items or {}) do
+        if (class.metadata.annotations or {})["storageclass.kubernetes.io/is-default-class"] == "true" then return class.metadata.name end
+    end
 end
 
 --- Host names of the machines of the cluster that take pods: a disk that is a folder of one of them binds its node to it.
@@ -208,21 +236,7 @@ function Cluster:lines(path, query)
         stream:close()
         error(refused("GET", path, { status = status, body = table.concat(body) }), 0)
     end
-    local data, at = "", 1
-    local function next_line()
-        while true do
-            local stop = data:find("\n", at, true)
-            if stop then
-                local line = data:sub(at, stop - 1)
-                at = stop + 1
-                return line
-            end
-            local more = stream:read()
-            if not more then return nil end
-            data, at = data:sub(at) .. more, 1
-        end
-    end
-    return next_line, function() stream:close() end
+    return lines.of(stream), function() stream:close() end
 end
 
 --- Follows all objects of a kind: what there is, then every change, whatever happens to the connection. Ends only with its task.

@@ -8,15 +8,6 @@ local DEPLOYMENT_SECONDS = 180
 
 local get, is_set = env.get, env.is_set
 
-local function seconds(name)
-    local text = get(name)
-    local value = tonumber(text)
-    if text and (not value or value <= 0) then
-        errors.usage("%s=%s: a number of seconds above 0 was expected", name, text)
-    end
-    return value
-end
-
 --- A name that Kubernetes takes (RFC 1123), made of any text: its end when it is too long.
 ---@param text string
 ---@param most? integer
@@ -39,7 +30,7 @@ local POLICIES = { Always = true, IfNotPresent = true, Never = true }
 
 --- Seconds that nodes have to be ready, or nil.
 ---@return number|nil
-function M.ready_seconds() return seconds "K8S_RUNNER_HTTP_TIMEOUT_SECS" end
+function M.ready_seconds() return env.seconds "K8S_RUNNER_HTTP_TIMEOUT_SECS" end
 
 --- Raises usage.
 function M.read()
@@ -55,7 +46,7 @@ function M.read()
         namespace = name_of("K8S_RUNNER_NAMESPACE", 63), release = name_of("K8S_RUNNER_RELEASE", 40), node_host = host,
         pull_policy = policy,
         debug = is_set "K8S_RUNNER_DEBUG", preserve = is_set "K8S_RUNNER_PRESERVE" or is_set "TESTNET_RUNNER_PRESERVE",
-        deployment_seconds = seconds "K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS" or DEPLOYMENT_SECONDS,
+        deployment_seconds = env.seconds "K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS" or DEPLOYMENT_SECONDS,
     }
 end
 
