@@ -211,7 +211,7 @@ static int push_exit(lua_State *L, struct tfl_op *op)
     const struct tfl_next_exit *seen = TFL_CONTAINER(op, struct tfl_next_exit, op);
     if (seen->none)
         return 0;
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 7);
     lua_pushstring(L, seen->node);
     lua_setfield(L, -2, "node");
     lua_pushstring(L, seen->status);
@@ -226,13 +226,18 @@ static int push_exit(lua_State *L, struct tfl_op *op)
     }
     lua_pushboolean(L, seen->asked);
     lua_setfield(L, -2, "asked");
+    if (seen->forced) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, "forced");
+    }
     lua_pushstring(L, seen->log_tail);
     lua_setfield(L, -2, "log_tail");
     return 1;
 }
 
 /* :next_exit() waits for the next end of a node → {node =, status = "exit code 1", code = | signal =, asked = was it stopped
- * by a verb?, log_tail =}; nil when the deployer was cleaned up and all were told. One task at a time. */
+ * by a verb?, forced = true when that came to a SIGKILL, log_tail =}; nil when the deployer was cleaned up and all were told.
+ * One task at a time. */
 static int l_next_exit(lua_State *L)
 {
     struct tfl_local *local = check(L);

@@ -152,3 +152,56 @@ describe("node control", function()
         handle:wait(10)
     end)
 end)
+
+describe("a node that is asked to end", function()
+    -- tfl-node within a shell that does `what` when it is sent SIGTERM, as node-1.
+    local function wrapped(what)
+        local path = support.write("bin/wrapped", ([[#!/bin/sh
+trap '%s' TERM
+%s "$@" &
+while :; do wait; sleep 0.02; done
+]]):format(what, support.quote(nodes.tfl_node())))
+        os.execute("chmod +x " .. support.quote(path))
+        return nodes.with { ["node-1"] = path }
+    end
+
+    -- Over when its workload is.
+    local SHORT = [[:topology_with(function(t) t:nodes(2):slot_duration "50ms" end):enable_node_control()]]
+    local STOP = "function w:start(ctx) ctx:wait_for_height(1) ctx:node(1):stop{timeout = '1s'} end"
+
+    it("and crashes fails the run", function()
+        local result = run(STOP, { scenario = SHORT, node = wrapped "kill -SEGV $$", code = 1 })
+        assert.equal("crashed_on_stop", result.summary.error.code)
+        assert.truthy(result.out:find("node-1 crashed when it was stopped by SIGTERM (killed by SIGSEGV", 1, true), result.text)
+        assert.truthy(result.summary.nodes_detail[2].crashed)
+    end)
+
+    it("and reports what a sanitizer found fails the run, in the teardown, too", function()
+        local result = run("function w:start(ctx) ctx:wait_for_height(1) end",
+            { scenario = SHORT, node = wrapped "echo SUMMARY: AddressSanitizer: heap-use-after-free; exit 1", code = 1 })
+        local want = "node-1 crashed when it was stopped by SIGTERM (exit code 1, AddressSanitizer)"
+        assert.truthy(result.out:find(want, 1, true), result.text)
+    end)
+
+    it("and does not in time, or not with 0, is a warning that is told at once and in the end", function()
+        local loud = nodes.scenario(SHORT .. ":with_workload(w)", HEAD .. "function w:start(ctx) ctx:wait_for_height(1) end")
+        local said = support.run { loud, env = { TFL_NODE_BIN = wrapped "exit 7" } }
+        assert.truthy(said.err:find("warning: node-1 ended with exit code 7 when it was stopped by SIGTERM", 1, true), said.text)
+        for what, code in pairs { [":"] = "stop_forced", ["exit 7"] = "stop_status" } do
+            local result = run(STOP, { scenario = SHORT, node = wrapped(what) })
+            local warning = result.summary.warnings[1]
+            assert.same({ code, { "node-1" } }, { warning.code, warning.nodes })
+            assert.truthy(result.out:find("warning +node%-1 "), result.text)
+            assert.equal("node-1", nodes.events(result, "^warning")[1].node)
+            local ended = nodes.events(result, "^node_exited")[1]
+            assert.equal(code == "stop_forced" or nil, ended.forced)
+        end
+    end)
+
+    it("as it is, by a signal that it hands on, or by SIGKILL, is nothing to tell of", function()
+        for _, work in ipairs { STOP, STOP:gsub("stop{.-}", "kill()"), (STOP:gsub("timeout = '1s'", "how = 'INT'")) } do
+            local result = run(work, { scenario = SHORT, node = wrapped "exit 143" })
+            assert.same({}, result.summary.warnings, result.text)
+        end
+    end)
+end)

@@ -213,7 +213,7 @@ static void log_failed(struct tfl_process *process, const struct tfl_error *err,
     TFL_LOG(TFL_LOG_ERROR, "deploy", "%s: %s", node->spec.name, err->msg);
 }
 
-void tfl_local_over(struct node *node, pid_t pid, int status, const char *tail)
+void tfl_local_over(struct node *node, pid_t pid, int status, bool forced, const char *tail)
 {
     bool asked = node->state == TFL_NODE_STOPPING;
     struct json_object *fields = json_object_new_object();
@@ -232,11 +232,13 @@ void tfl_local_over(struct node *node, pid_t pid, int status, const char *tail)
         json_object_object_add(fields, "code", json_object_new_int(WEXITSTATUS(status)));
     else if (WIFSIGNALED(status))
         json_object_object_add(fields, "signal", json_object_new_string(tfl_signal_name(WTERMSIG(status))));
+    if (forced)
+        json_object_object_add(fields, "forced", json_object_new_boolean(true));
     if (!asked)
         json_object_object_add(fields, "log_tail", json_object_new_string(node->tail));
     ledger_done(node);
     tfl_local_emit(node->local, "node_exited", node, fields);
-    tfl_local_tell_exit(node->local, node, status, asked, tfl_strdup(node->tail));
+    tfl_local_tell_exit(node->local, node, status, asked, forced, tfl_strdup(node->tail));
 }
 
 static void ended(struct tfl_process *process, int status, void *arg)
@@ -244,10 +246,11 @@ static void ended(struct tfl_process *process, int status, void *arg)
     struct node *node = arg;
     TFL_BUF tail = {0};
     pid_t pid = tfl_process_pid(process);
+    bool forced = tfl_process_killed(process) && !node->to_kill;
     tfl_process_tail(process, &tail, TFL_LOCAL_TAIL);
     tfl_process_free(process);
     node->process = NULL;
-    tfl_local_over(node, pid, status, tail.data);
+    tfl_local_over(node, pid, status, forced, tail.data);
 }
 
 /* tfl's environment without what sets its own log: a node written in Rust would take RUST_LOG for its. Free the result only. */

@@ -85,9 +85,9 @@ struct tfl_next_exit {
     struct tfl_op op;
     bool none; /* the deployer was cleaned up: there will be no more */
     char node[64], status[64];
-    int code, signum; /* −1 and 0 unless it ended so */
-    bool asked;
-    char *log_tail; /* owned by the op; never NULL when the op succeeded and not none */
+    int code, signum;   /* −1 and 0 unless it ended so */
+    bool asked, forced; /* stopped by a verb? by SIGKILL, as the gentle signal did not do? */
+    char *log_tail;     /* owned by the op; never NULL when the op succeeded and not none */
     struct tfl_local *local;
 };
 struct tfl_next_exit *tfl_local_next_exit(struct tfl_local *local);

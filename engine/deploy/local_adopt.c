@@ -82,7 +82,7 @@ static void over(struct node *node, int status)
     tfl_log_tail(node->spec.log, &tail, TFL_LOCAL_TAIL, NULL);
     node->adopted = false;
     node->pid = 0;
-    tfl_local_over(node, pid, status, tail.data);
+    tfl_local_over(node, pid, status, false, tail.data);
 }
 
 int tfl_local_mark(

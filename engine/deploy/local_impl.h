@@ -34,6 +34,7 @@ struct node {
     enum tfl_node_state state;
     struct tfl_process *process;        /* NULL unless it runs */
     bool adopted;                       /* it runs, and somebody else started it */
+    bool to_kill;                       /* its stop is a SIGKILL, as asked for */
     pid_t pid;                          /* of an adopted one; 0: not a process of this host */
     uint64_t start_time;                /* of pid */
     int64_t ledger_id;                  /* 0: none */
@@ -48,7 +49,7 @@ struct node {
 struct exit_seen {
     char node[64], status[64];
     int code, signum;
-    bool asked;
+    bool asked, forced;
     char *log_tail;
     struct exit_seen *prev, *next;
 };
@@ -83,15 +84,15 @@ static inline bool tfl_local_runs(const struct node *node)
 /* A node runs now: into the ledger (pid not 0) and the record. */
 void tfl_local_begun(struct node *node, pid_t pid, uint64_t start_time, double seconds);
 /* It does not any more: out of the ledger, into the record, to who waits. status as of waitpid(2), TFL_LOCAL_GONE when nobody can
- * know. */
-void tfl_local_over(struct node *node, pid_t pid, int status, const char *tail);
+ * know; forced: a gentle stop came to a SIGKILL. */
+void tfl_local_over(struct node *node, pid_t pid, int status, bool forced, const char *tail);
 /* Fails err with "NAME: …" and err->node. */
 int tfl_local_wrong_state(const struct node *node, const char *verb, struct tfl_error *err);
 /* Drops the verbs that have not begun, and forgets the one at work. */
 void tfl_local_drop_verbs(struct node *node);
 /* Tells whoever waits for exits. Takes log_tail. */
 void tfl_local_tell_exit(
-    struct tfl_local *local, const struct node *node, int status, bool asked, char *log_tail);
+    struct tfl_local *local, const struct node *node, int status, bool asked, bool forced, char *log_tail);
 /* No more exits will come: tells the waiter. */
 void tfl_local_end_exits(struct tfl_local *local);
 

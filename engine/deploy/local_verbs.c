@@ -54,6 +54,7 @@ static void begin_stop(struct verb *verb)
     struct node *node = verb->node;
     int signum = verb->what == TFL_KILL ? SIGKILL : verb->signum ? verb->signum : node->spec.stop_signal;
     node->state = TFL_NODE_STOPPING;
+    node->to_kill = signum == SIGKILL;
     verb->stop = tfl_process_stop(
         node->process, signum ? signum : SIGTERM, verb->timeout_ms ? verb->timeout_ms : STOP_MS);
     verb->stop->owner = verb;

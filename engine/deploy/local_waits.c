@@ -20,13 +20,14 @@ static void give_exit(struct tfl_next_exit *waiter, struct exit_seen *seen)
     waiter->code = seen->code;
     waiter->signum = seen->signum;
     waiter->asked = seen->asked;
+    waiter->forced = seen->forced;
     waiter->log_tail = seen->log_tail;
     free(seen);
     tfl_op_succeed(&waiter->op);
 }
 
 void tfl_local_tell_exit(
-    struct tfl_local *local, const struct node *node, int status, bool asked, char *log_tail)
+    struct tfl_local *local, const struct node *node, int status, bool asked, bool forced, char *log_tail)
 {
     struct exit_seen *seen = tfl_alloc(sizeof *seen);
     snprintf(seen->node, sizeof seen->node, "%s", node->spec.name);
@@ -34,6 +35,7 @@ void tfl_local_tell_exit(
     seen->code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     seen->signum = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     seen->asked = asked;
+    seen->forced = forced;
     seen->log_tail = log_tail;
     if (local->exit_waiter) {
         struct tfl_next_exit *waiter = local->exit_waiter;
@@ -278,6 +280,7 @@ struct tfl_op *tfl_local_cleanup(struct tfl_local *local, int timeout_ms)
             continue;
         int signum = node->spec.stop_signal ? node->spec.stop_signal : SIGTERM;
         node->state = TFL_NODE_STOPPING;
+        node->to_kill = false;
         struct tfl_op *stop =
             tfl_process_stop(node->process, signum, timeout_ms > 0 ? timeout_ms : CLEANUP_MS);
         stop->owner = cleanup;

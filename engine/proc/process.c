@@ -143,6 +143,11 @@ bool tfl_process_running(const struct tfl_process *process)
     return process->running;
 }
 
+bool tfl_process_killed(const struct tfl_process *process)
+{
+    return process->killed;
+}
+
 void tfl_process_tail(const struct tfl_process *process, struct tfl_buf *b, size_t max)
 {
     tfl_capture_tail(&process->capture, b, max);

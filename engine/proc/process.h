@@ -31,6 +31,7 @@ void tfl_process_free(struct tfl_process *process);
 pid_t tfl_process_pid(const struct tfl_process *process);           /* also after the end */
 uint64_t tfl_process_start_time(const struct tfl_process *process); /* as tfl_procfs_start_time; 0: unknown */
 bool tfl_process_running(const struct tfl_process *process);
+bool tfl_process_killed(const struct tfl_process *process); /* was it sent SIGKILL by a stop? */
 /* The end of the output, as tfl_capture_tail. */
 void tfl_process_tail(const struct tfl_process *process, struct tfl_buf *b, size_t max);
 

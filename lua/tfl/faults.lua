@@ -130,6 +130,7 @@ end
 
 local function carry_out(self, node, verb, options)
     local run, deployer = self.run, self.run.deployer
+    if verb == "stop" or verb == "kill" or verb == "restart" then run.stopped_by[node.name] = verb == "kill" and verb or options.how end
     if verb == "start" or verb == "restart" then
         if verb == "restart" then run:unfollow(node.name) end
         if options.snapshot then run:restore(node, options.snapshot) end

@@ -11,7 +11,7 @@ Both ask the tfl that is typed, so they offer what that one knows: tfl completio
     exit = [[
 Exit codes:
   0    pass           every expectation holds
-  1    fail           an expectation does not hold, or a node died unasked
+  1    fail           an expectation does not hold, or a node died unasked or crashed when it was stopped
   2    usage          wrong flag, environment or scenario, a file or folder that cannot be written there, or an error in a script
   3    infra          the cluster could not be started or driven; says nothing of the nodes' chain
   4    inconclusive   too little was seen to judge (--inconclusive fail|pass maps it)
@@ -87,7 +87,8 @@ Faults: needs :enable_node_control() in the scenario; {links = true} for those o
   Judging  expect_recovery{within =}, expect_fork_resolution{within =}, expect_height_convergence{lag =}
            ctx:faults() → {{name, verb, targets, t0, t1, ready_t, bit, …}}   ctx:window(fault, "before" | "during" | "after") → slots
            ctx:figures{window = slots} → canonical, observed, forks, propagation_ms, transactions
-Codes: not_recovered, fork_unresolved, not_converged; inconclusive: fault_never_bit, no_sample. A node that dies unasked always fails.
+Codes: not_recovered, fork_unresolved, not_converged; inconclusive: fault_never_bit, no_sample. A node that dies unasked always fails;
+one that crashes when it is stopped, too (crashed_on_stop). Another exit code than 0 then, or a stop that came to SIGKILL, is a warning.
 ]],
     logging = [[
 Logs of the nodes: logs/logos-blockchain-node-N.log of the run's folder, two files of 32 MiB at most; tfl help env tells of

@@ -14,20 +14,16 @@ local host_watch = require "tfl.host_watch"
 local output = require "tfl.output"
 local settle = require "tfl.settle"
 local summary = require "tfl.summary"
-local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 local telemetry = require "tfl.telemetry"
 local topology = require "tfl.core.topology"
 local wallets = require "tfl.wallets"
 local wait = require "tfl.core.wait"
 
---- A node that ends while less is free under the run's folder has died of that.
-local FULL_BYTES = 256 * 1024
-
 local M = {}
 local Run = {}
 Run.__index = Run
-for _, part in ipairs { require "tfl.hooks", require "tfl.members", (require "tfl.view") } do
+for _, part in ipairs { require "tfl.exits", require "tfl.hooks", require "tfl.members", (require "tfl.view") } do
     for name, method in pairs(part) do Run[name] = method end
 end
 
@@ -135,31 +131,7 @@ function Run:deploy()
         deployer:start(node)
         self.started[node.name], self.pids[node.name] = true, deployer:pid(node.name)
     end)
-    self:watch("exits", function() self:watch_exits() end)
-end
-
---- A node that ends when nobody asked ends the run: before it was ready that is infra, after it a failure.
-function Run:watch_exits()
-    while true do
-        local exit = self.deployer:next_exit()
-        if not exit then return end
-        if not self.deployer:alive(exit.node) then -- else a restart was quicker than this news
-            self.exits[exit.node] = exit
-            self:unfollow(exit.node)
-        end
-        if not exit.asked and not self.tearing_down then
-            local tail = exit.log_tail and #exit.log_tail > 0 and "; its log ends:\n" .. exit.log_tail or "; its log is empty"
-            local full = sys.disk_free(self.dir) < FULL_BYTES
-            if full then
-                self:problem("infra", errors.new("disk_full", "no space is left under %s", self.dir))
-            end
-            local err = errors.new(self.all_ready and "node_exited" or "exited", "%s ended by itself (%s) %s%s", exit.node,
-                exit.status, self.all_ready and "during the run" or "before it was ready", tail)
-            err.node = exit.node
-            self:problem(self.all_ready and not full and "fail" or "infra", err)
-            if self.session then self.session:crashed(exit) else self:stop() end
-        end
-    end
+    self.exits_watch = task.spawn("exits", self.watch_exits, self)
 end
 
 function Run:ready()
@@ -289,7 +261,7 @@ end
 
 function Run:teardown()
     wait.sleep(0.01) -- news of a node that died a moment ago is still on its way
-    self.tearing_down = true
+    self.tearing_down, self.stopped_by = true, {} -- all end gracefully now
     self:ask_peers()
     self:phase "teardown"
     telemetry.withdraw(self)
@@ -300,6 +272,10 @@ function Run:teardown()
     for _, step in ipairs { function() self.deployer:cleanup() end, proc.guardian_bye } do
         local ok, err = pcall(step)
         if not ok then self:trouble(err) end
+    end
+    if self.exits_watch then -- how the last ones ended is still to be told
+        self.exits_watch:wait(1)
+        self.exits_watch:cancel()
     end
     for _, watcher in ipairs(self.watchers) do watcher:cancel() end
 end
@@ -342,6 +318,7 @@ end
 function M.run(plan, ui)
     local run = setmetatable({
         plan = plan, ui = ui, t0 = task.now(), started_ms = task.wall_ms(), phases = {}, problems = {}, exits = {},
+        stopped_by = {}, crashed = {}, warnings = {},
         clients = {}, pids = {}, peers = {}, stakes = {}, nodes = {}, started = {},
         paused = {}, dialled = {}, feeders = {}, over = wait.signal(), capture_over = wait.signal(), owners = {},
         expectations = {}, workloads = {}, watchers = {},

@@ -84,7 +84,7 @@ local function nodes_detail(run, figures)
             name = node.name, height = view.height or json.null, lib = view.lib_height or json.null,
             tip = view.tip, peers = run.peers[node.name] or json.null, pid = run.pids[node.name] or json.null,
             log = spec and spec.log or json.null, exit = exit and exit.status or json.null,
-            crashed = exit and not exit.asked or nil,
+            crashed = exit and (not exit.asked or exit.crash) or nil,
         }
     end
     return list
@@ -153,8 +153,8 @@ function M.finish(run)
         blocks = blocks(run, figures), propagation_ms = figures and figures.propagation_ms or M.object {},
         faults = faults(run), transactions = plan.load and plan.load:summary() or nil,
         expectations = judged, nodes_detail = nodes_detail(run, figures), host = run.host:summary(),
-        problems = run.problems, error = problem and { code = problem.code, message = problem.message, node = problem.node }
-            or json.null,
+        problems = run.problems, warnings = run:warned(),
+        error = problem and { code = problem.code, message = problem.message, node = problem.node } or json.null,
         log_lines = (overall == "fail" or overall == "infra") and node_logs.trouble(run) or nil, again = M.again(plan),
     }
     run.record:event("verdict", { verdict = overall, exit_code = summary.exit_code })

@@ -229,6 +229,9 @@ function M.summary(s, colour)
     if s.verdict ~= "pass" then nodes(s, out) end
     for _, line in ipairs(s.log_lines or {}) do out[#out + 1] = "      " .. M.clean(M.log_line(line)) end
     faults(s, out, width)
+    for _, warning in ipairs(s.warnings or {}) do
+        out[#out + 1] = "    " .. M.pad("warning", width + 1) .. indent(warning.message, 6)
+    end
     out[#out + 1] = "    " .. M.pad("phases", width + 1) .. phases(s)
     local host = s.host and M.host(s.host)
     if host and s.verdict ~= "pass" then out[#out + 1] = "    " .. M.pad("host", width + 1) .. host end

@@ -97,6 +97,8 @@ function on.problem(m, e)
     m.problems[#m.problems + 1] = shape(e, { verdict = "string", code = "string", message = "string", node = "string" })
 end
 
+function on.warning(m, e) keep(m.warnings, shape(e, { code = "string", message = "string" })) end
+
 function on.node_exited(m, e, t)
     local node = text(e.node)
     if node and e.asked == false then m.exits[node] = { t = t, status = text(e.status) or "?", tail = text(e.log_tail) } end
@@ -164,7 +166,7 @@ for name in ([[node_started node_paused node_resumed node_ready log_error captur
 local function new_model()
     return {
         head = {}, last_t = 0, tips = {}, tip = {}, libs = {}, lib = {}, undone_libs = {}, conflicts = {}, gaps = {}, lines = {},
-        phases = {}, problems = {}, exits = {}, faults = {}, fault_by_id = {}, skipped = {}, propagation = {},
+        phases = {}, problems = {}, warnings = {}, exits = {}, faults = {}, fault_by_id = {}, skipped = {}, propagation = {},
         reorgs = { t = {}, depth = {}, node = {}, height = {} },
         transactions = { intended = {}, sent = {}, accepted = {}, included = {}, final = {} },
         blocks = { n = 0, index = {}, id = {}, up = {}, orphans = {}, slot = {}, height = {}, node = {}, transactions = {}, t = {} },

@@ -51,6 +51,7 @@ local summary_shape = {
     host = { loop_lag_ms = number, psi_full = number, steal = number, oom_kills = number, disk_free_bytes = number,
         clock_jump_ms = number },
     problems = { { verdict = text, code = text, message = text, node = text } },
+    warnings = { { code = text, message = text } },
     error = { code = text, message = text, node = text },
 }
 
@@ -139,7 +140,7 @@ local function stand_in(run)
     s.verdict = s.verdict or run.events.verdict
     if s.blocks.observed then return end
     run.notes[#run.notes + 1] = "The run did not come to its end, so it has no figures of its own: all here is as the last events tell it."
-    s.nodes_detail, s.faults, s.problems = nodes_of(run), run.events.faults, run.events.problems
+    s.nodes_detail, s.faults, s.problems, s.warnings = nodes_of(run), run.events.faults, run.events.problems, run.events.warnings
     if s.error.code then table.insert(s.problems, { verdict = s.verdict, code = s.error.code, message = s.error.message }) end
     for i, phase in ipairs(run.events.phases) do
         local next_phase = run.events.phases[i + 1]

@@ -78,7 +78,12 @@ function M.problems(run)
             html.seconds(conflict.t), conflict.node and " · " .. html.text(conflict.node, 80) or "", html.text(conflict.message))
         if #out > 40 then break end
     end
-    return #out > 0 and section(run, "problems", "Problems", '<ul class="problems">' .. table.concat(out) .. "</ul>") or ""
+    for _, warning in ipairs(run.summary.warnings) do
+        out[#out + 1] = ('<li class="problem" data-row="warning"><span class="badge">warning</span> <b>%s</b><pre>%s</pre></li>'):format(
+            html.text(warning.code or "?", 80), html.text(warning.message or ""))
+    end
+    local title = #run.summary.warnings > 0 and "Problems and warnings" or "Problems"
+    return #out > 0 and section(run, "problems", title, '<ul class="problems">' .. table.concat(out) .. "</ul>") or ""
 end
 
 local function figures_of(e)
