@@ -325,6 +325,8 @@ int tfl_open_proc(lua_State *L)
     luaL_newlib(L, functions);
     lua_pushcfunction(L, tfl_process_open(L));
     lua_setfield(L, -2, "start");
+    lua_pushliteral(L, TFL_CAPTURE_GONE);
+    lua_setfield(L, -2, "LOG_GONE");
     lua_newuserdatauv(L, 1, 0); /* its collection, with the state, is the end of the guardian object */
     luaL_setmetatable(L, "tfl.proc");
     lua_setfield(L, LUA_REGISTRYINDEX, "tfl.proc.end");

@@ -108,7 +108,7 @@ static int l_random(lua_State *L)
     return 1;
 }
 
-/* sys.stat(path) → {type = "file" | "folder" | "other", size, executable} | nil */
+/* sys.stat(path) → {type = "file" | "folder" | "other", size, executable, id (inode)} | nil */
 static int l_stat(lua_State *L)
 {
     struct stat st;
@@ -117,7 +117,9 @@ static int l_stat(lua_State *L)
         lua_pushnil(L);
         return 1;
     }
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 4);
+    lua_pushinteger(L, (lua_Integer)st.st_ino);
+    lua_setfield(L, -2, "id");
     lua_pushstring(L, S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "folder" : "other");
     lua_setfield(L, -2, "type");
     lua_pushinteger(L, st.st_size);

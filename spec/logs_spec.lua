@@ -1,4 +1,5 @@
 -- Two logs, kept apart: tfl's own, and those of the nodes.
+local in_run = require "spec.support.in_run"
 local nodes = require "spec.support.nodes"
 local support = require "spec.support"
 support.guard()
@@ -115,6 +116,21 @@ describe("the nodes' logs", function()
     end)
 end)
 
+it("the time of a line is that of its zone", function()
+    local at = { ["2026-01-02T03:04:05Z"] = 0, ["2026-01-02 05:04:05.5+02:00"] = 0.5, ["[2026-01-01 22:04:05,25 -0500] x"] = 0.25,
+        ["2026-01-02T03:04:05 -12 degrees"] = 0 }
+    local lines = {}
+    for line in pairs(at) do lines[#lines + 1] = line end
+    local t = in_run([[
+        local logs, path, lines = require "tfl.node_logs", ...
+        local run = {deployer = {log_path = function() return path end}, started_ms = 1767323045000, now = function() return 0 end,
+            plan = {}}
+        local list = {}
+        for i, row in ipairs(logs.of(run, "node-0"):grep "") do list[i] = row.t end
+        return list]], support.write("zones.log", table.concat(lines, "\n") .. "\n"))
+    for i, line in ipairs(lines) do assert.equal(at[line], t[i], line) end
+end)
+
 describe("expect_no_log", function()
     it("fails with node, line, time and slot, and passes when there is no such line", function()
         local result = nodes.run(short("ctx:wait_for_height(2)",
@@ -126,6 +142,29 @@ describe("expect_no_log", function()
         assert.equal("logged", bad.code, result.text)
         assert.matches("^node%-1 %d+%.%ds %(slot %d+%) %u+ +slot %d+ block.*  logs/logos%-blockchain%-node%-1%.log:%d+ %(and %d+ more%)$",
             bad.message)
+    end)
+
+    it("is inconclusive when lines of a node that floods its log are gone; the log stays within its bound", function()
+        local file = nodes.scenario([[:topology_with(function(t) t:nodes(1):kind(tfl.kind("flood", {ports = {"http"},
+            command = {"sh", "-c", "echo ERROR first; seq -f '%063.0f' 1 1300000; echo last; exec sleep 99"}, ready = {log = "last"}})) end)
+            :with_workload(w):with_run_duration "1s":expect_no_log("ERROR first"):expect_no_log("nobody", {nodes = {0}})
+            :expect_no_log("1299999$")]],
+            nodes.WORKLOAD .. [[function w:start(ctx)
+                local found, whole = ctx:logs(0):grep "0000$"
+                equal(false, whole)
+                for i = 2, #found do equal(tonumber(found[i - 1].text) + 10000, tonumber(found[i].text), "none is missing or twice") end
+                equal(1300000, tonumber(found[#found].text))
+                equal(true, #found > 30, #found)
+                equal("last\n", ctx:logs(0):text(5))
+            end]])
+        local result = nodes.run(file, { "--keep" })
+        assert.equal(1, result.code, result.text)
+        assert.equal("log_cut", nodes.expectation(result, "no_log").code, result.text)
+        assert.matches("older lines of node-0 are gone", nodes.expectation(result, "no_log_2").message, 1, true)
+        assert.equal("logged", nodes.expectation(result, "no_log_3").code, "what is seen is seen")
+        local path = result.summary.dir .. "/logs/logos-blockchain-node-0.log"
+        assert.is_true(#support.read(path) + #support.read(path .. ".1") < 65 << 20)
+        assert.equal("tfl: older lines are gone: two files of a log are kept", support.read(path):match "^[^\n]*")
     end)
 
     it("refuses what is no pattern or no list of nodes", function()

@@ -31,6 +31,7 @@ static int open_log(struct tfl_capture *capture, int flags)
 static bool rotate(struct tfl_capture *capture)
 {
     TFL_FREE char *older = tfl_sprintf("%s.1", capture->path);
+    bool gone = access(older, F_OK) == 0;
     int fd = -1;
     if (rename(capture->path, older) || (fd = open_log(capture, O_TRUNC)) < 0) {
         give_up(capture, "rotate", errno);
@@ -39,16 +40,33 @@ static bool rotate(struct tfl_capture *capture)
     close(capture->file);
     capture->file = fd;
     capture->file_bytes = 0;
+    if (gone && write(fd, TFL_CAPTURE_GONE, strlen(TFL_CAPTURE_GONE)) < 0) {
+        give_up(capture, "write", errno);
+        return false;
+    }
     return true;
+}
+
+/* How much of the text goes to the file that is being written: up to its bound and the end of the line it is reached in. A line
+ * that is as long as the bound is cut. */
+static size_t room_for(const struct tfl_capture *capture, const char *p, size_t n)
+{
+    size_t bound = capture->segment_bytes, bytes = capture->file_bytes, most = 2 * bound - bytes;
+    size_t left = bytes < bound ? bound - bytes : 0;
+    if (n <= left)
+        return n;
+    const char *newline = memchr(p + (left ? left - 1 : 0), '\n', n - (left ? left - 1 : 0));
+    size_t take = newline ? (size_t)(newline + 1 - p) : n;
+    return take < most ? take : most;
 }
 
 static void write_log(struct tfl_capture *capture, const char *p, size_t n)
 {
     while (n && capture->file >= 0) {
-        if (capture->file_bytes >= capture->segment_bytes && !rotate(capture))
+        bool full = capture->file_bytes >= capture->segment_bytes && capture->line_ended;
+        if ((full || capture->file_bytes >= 2 * capture->segment_bytes) && !rotate(capture))
             return;
-        size_t room = capture->segment_bytes - capture->file_bytes;
-        ssize_t w = write(capture->file, p, n < room ? n : room);
+        ssize_t w = write(capture->file, p, room_for(capture, p, n));
         if (w < 0 && errno == EINTR)
             continue;
         if (w < 0) {
@@ -58,6 +76,7 @@ static void write_log(struct tfl_capture *capture, const char *p, size_t n)
         p += w;
         n -= (size_t)w;
         capture->file_bytes += (size_t)w;
+        capture->line_ended = w ? p[-1] == '\n' : capture->line_ended;
     }
 }
 

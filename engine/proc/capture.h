@@ -8,6 +8,9 @@
  * the end of it kept in memory for messages. */
 enum { TFL_CAPTURE_TAIL = 4096 };
 
+/* The first line of a log whose older lines were thrown away. */
+#define TFL_CAPTURE_GONE "tfl: older lines are gone: two files of a log are kept\n"
+
 struct tfl_capture {
     struct tfl_loop *loop;
     struct tfl_io io;
@@ -15,6 +18,7 @@ struct tfl_capture {
     int file; /* or -1: no log wanted, or given up */
     char *path;
     size_t segment_bytes, file_bytes;
+    bool line_ended; /* the last byte in the file was a newline */
     struct tfl_error err;                          /* the first failure to write the log; err.code 0: none */
     void (*on_error)(struct tfl_capture *capture); /* told once, when err is set; may be NULL */
     size_t tail_len, tail_at;                      /* bytes in the ring, and where the next one goes */
@@ -22,8 +26,9 @@ struct tfl_capture {
 };
 
 /* Opens the log (appending; path NULL: none) and gives the write end of the pipe in *out, to be closed by the caller
- * after the spawn. When a segment has segment_bytes (0: 32 MiB), PATH is renamed to PATH.1 and begun anew: the newest
- * one to two segments are kept. A log that cannot be written (disk full) is reported once in err and given up; reading
+ * after the spawn. When a segment has segment_bytes (0: 32 MiB) and its line is over (or it has twice as much),
+ * PATH is renamed to PATH.1 and begun anew: the newest one to two segments are kept. A file begun when an older one had to go
+ * begins with TFL_CAPTURE_GONE. A log that cannot be written (disk full) is reported once in err and given up; reading
  * goes on, so that the program never blocks on its output. capture must be zeroed or done; then tfl_capture_done. */
 int tfl_capture_start(struct tfl_capture *capture, struct tfl_loop *loop, const char *path,
     size_t segment_bytes, int *out, struct tfl_error *err);

@@ -93,10 +93,11 @@ one that crashes when it is stopped, too (crashed_on_stop). Another exit code th
     logging = [[
 Logs of the nodes: logs/logos-blockchain-node-N.log of the run's folder, two files of 32 MiB at most; tfl help env tells of
 LOGOS_BLOCKCHAIN_LOG_LEVEL, _LOG_DIR, _LOG_FILTER, _TESTS_TRACING. TFL_LOG is tfl's own log.
-  ctx:logs(node):grep(pattern, {since = "10s"}) → {{node =, text =, file =, line =, t =, slot =}…}   lines that match a Lua pattern
+  ctx:logs(node):grep(pattern, {since = "10s"}) → {{node =, text =, file =, line =, t =, slot =}…}, whole   lines that match a Lua pattern
   ctx:logs(node):text([bytes])                    the end of it
   scenario:expect_no_log(pattern, {nodes = {0, "node-1"}})      no such line from a node's start to the end of the run (logged)
-t: seconds since the start of the run; t and slot are those of the time that a line, or one before it, begins with.
+t: seconds since the start of the run; t and slot are those of the time that a line, or one before it, begins with (of no zone: UTC).
+whole: false when a node has logged so much that older lines are gone; expect_no_log is inconclusive then (log_cut).
 A kind of your own gets n.level, n.log_filter and n.otlp {endpoint, service_name, protocol} from the environment, when they are set.
 ]],
     metrics = [[

@@ -38,12 +38,14 @@ local function days(y, m, d)
     return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + (153 * month + 2) // 5 + d - 1 - 719468
 end
 
---- Unix time of the stamp that a line begins with, in UTC; nil when it has none.
+--- Unix time of the stamp that a line begins with, in UTC unless it says another zone; nil when it has none.
 local function stamp(line)
-    local y, mo, d, h, mi, s, f = line:match "^%[?(%d%d%d%d)%-(%d%d)%-(%d%d)[T ](%d%d):(%d%d):(%d%d)(%.?%d*)"
+    local y, mo, d, h, mi, s, f, at = line:match "^%[?(%d%d%d%d)%-(%d%d)%-(%d%d)[T ](%d%d):(%d%d):(%d%d)([.,]?%d*)()"
     if not y then return nil end
+    local sign, zone_h, zone_m = line:match("^ ?([+-])(%d%d):?(%d%d)%f[%D]", at)
+    local ahead = sign and (sign .. 1) * (zone_h * 3600 + zone_m * 60) or 0
     return days(tonumber(y), tonumber(mo), tonumber(d)) * 86400 + tonumber(h) * 3600 + tonumber(mi) * 60 + tonumber(s)
-        + (tonumber("0" .. f) or 0)
+        + (tonumber("0" .. f:gsub(",", ".")) or 0) - ahead
 end
 
 --- Calls fn(line, number, file) for each line; colours are taken out. Lets others have their turn between parts of a long file.
@@ -81,6 +83,8 @@ function Log:text(bytes)
 end
 
 --- The files of a log, the older one first, or the text itself when the deployer has it elsewhere.
+---@return boolean whole nothing older is gone
+---@return boolean steady false: a file was begun anew meanwhile, so lines may have been missed
 local function each(self, fn)
     local path = self.run.deployer:log_path(self.node)
     if not path then
@@ -89,26 +93,35 @@ local function each(self, fn)
             number = number + 1
             fn(line, number, self.node)
         end
-        return
+        return true, true
     end
     wait.sleep(0.02) -- what it has written a moment ago is still on its way
-    local name = path:match "[^/]+$"
-    if sys.stat(path .. ".1") then each_line(path .. ".1", function(line, n) fn(line, n, "logs/" .. name .. ".1") end) end
-    each_line(path, function(line, n) fn(line, n, "logs/" .. name) end)
+    local function ids() return ((sys.stat(path .. ".1") or {}).id or 0) .. " " .. ((sys.stat(path) or {}).id or 0) end
+    local whole, before = true, ids()
+    for _, suffix in ipairs { ".1", "" } do
+        local name = "logs/" .. path:match "[^/]+$" .. suffix
+        each_line(path .. suffix, function(line, n)
+            if n == 1 and line .. "\n" == proc.LOG_GONE then whole = false else fn(line, n, name) end
+        end)
+    end
+    return whole, ids() == before
 end
+
+local READINGS = 3 -- of a log that is begun anew while it is read
 
 --- The lines that match a Lua pattern, in order. A line without a time of its own has that of the last one that had.
 ---@param pattern string
 ---@param options? {since: any} only those of the last so long
 ---@return {node: string, text: string, file: string, line: integer, t: number|nil, slot: integer|nil}[] t: seconds since the start
+---@return boolean whole false: there were more lines, older than these, and they are gone
 function Log:grep(pattern, options)
     options = errors.options("log:grep", options, "since")
     if type(pattern) ~= "string" or not pcall(string.find, "", pattern) then
         errors.usage("log:grep: a Lua pattern was expected, got %s", errors.show(pattern))
     end
-    local run, found, timed = self.run, {}, nil
+    local run, found, timed, whole, steady = self.run, nil, nil, nil, nil
     local since = options.since and run:now() - duration.to_seconds(options.since, run.plan, "log:grep, since")
-    each(self, function(line, number, file)
+    local function look(line, number, file)
         self.looked()
         if line:find "^%[?%d%d%d%d%-" then timed = line end
         if not line:find(pattern) then return end
@@ -119,8 +132,13 @@ function Log:grep(pattern, options)
         found[#found + 1] = {
             node = self.node, text = line, file = file, line = number, t = t, slot = slot and slot >= 0 and math.tointeger(slot) or nil,
         }
-    end)
-    return found
+    end
+    for _ = 1, READINGS do
+        found, timed = {}, nil
+        whole, steady = each(self, look)
+        if steady then break end
+    end
+    return found, whole and steady
 end
 
 ---@param run table

@@ -24,13 +24,14 @@ function M.new(pattern, options, name)
 end
 
 function NoLog:evaluate(ctx)
-    local run, first, n, read = ctx.run, nil, 0, 0
+    local run, first, n, read, cut = ctx.run, nil, 0, 0, {}
     local names = {}
     for i, node in ipairs(self.nodes or run.nodes) do names[i] = self.nodes and ctx:node(node).name or node.name end
     for _, name in ipairs(names) do
         if run.started[name] then
             local looked = false
-            local found = node_logs.of(run, name, function() looked = true end):grep(self.pattern)
+            local found, whole = node_logs.of(run, name, function() looked = true end):grep(self.pattern)
+            if not whole then cut[#cut + 1] = name end
             first, n, read = first or found[1], n + #found, read + (looked and 1 or 0)
         end
     end
@@ -43,6 +44,12 @@ function NoLog:evaluate(ctx)
         }
     elseif read == 0 then
         return ctx:conclude { verdict = "inconclusive", code = "no_sample", figures = figures, message = "no node has logged anything" }
+    elseif #cut > 0 then
+        return ctx:conclude {
+            verdict = "inconclusive", code = "log_cut", figures = figures,
+            message = ("nothing like %s in what is left; older lines of %s are gone, for two files of 32 MiB are kept: let it log less, or "
+                .. "run for a shorter time"):format(self.pattern, table.concat(cut, ", ")),
+        }
     end
     ctx:conclude {
         verdict = "pass", code = "ok", figures = figures,
