@@ -239,6 +239,15 @@ describe("a report", function()
     end)
 end)
 
+describe("what changes no verdict", function()
+    it("is told beside the problems", function()
+        local warning = { code = "stop_forced", message = "node-1 did not end <in time>", nodes = { "node-1" }, count = 1 }
+        local html = report(folder { ["summary.json"] = summary { warnings = { warning } } })
+        assert.truthy(html:find("Problems and warnings", 1, true))
+        assert.truthy(html:find("node-1 did not end &lt;in time&gt;", 1, true))
+    end)
+end)
+
 describe("a folder that is old or broken", function()
     local cut = events(usual) .. '{"t":2,"type":"ado'
     local cases = {
@@ -264,6 +273,7 @@ describe("a folder that is old or broken", function()
             local html = report(folder(case[2]))
             assert.truthy(html:find(case[3], 1, true), case[3])
             assert.truthy(html:find(case[4], 1, true), case[4])
+            assert.truthy(html:find('<main id="main">\n<section id="notes"', 1, true), "at the head of the page")
         end)
     end
 
@@ -274,7 +284,7 @@ describe("a folder that is old or broken", function()
             for key in pairs(summary { transactions = 1, propagation_ms = 1, host = 1 }) do
                 if key ~= "version" then broken[key] = value end
             end
-            for kind in ([[window block adopt final reorg stale conflict gap log phase verdict problem node_exited fault fault_end
+            for kind in ([[window block adopt final reorg stale conflict gap log phase verdict problem warning node_exited fault fault_end
                 fault_ready fault_skipped propagation transaction_times]]):gmatch "%S+" do
                 local event = { type = kind }
                 for key in ([[t s0 s1 slot height id parent node transactions depth code message from name asked status targets n p50_ms
@@ -295,7 +305,7 @@ describe("a folder that is old or broken", function()
             assert.truthy(result.err:find(why, 1, true) and result.err:find(path, 1, true), result.text)
         end
         local full = support.run { "report", folder(), "--out", support.path "nowhere/page.html" }
-        assert.equal(3, full.code, full.text)
+        assert.equal(2, full.code, full.text)
         assert.truthy(full.err:find("nowhere/page.html", 1, true), full.text)
     end)
 end)
@@ -310,7 +320,7 @@ describe("--report", function()
         assert.equal(2, two.code, two.text)
         assert.truthy(two.err:find("--report takes a file for one run; these are 2", 1, true), two.text)
         local nowhere = support.run { "scenarios/liveness.lua", "--report", support.path "nowhere/x.html" }
-        assert.equal(3, nowhere.code, nowhere.text) -- before the run
+        assert.equal(2, nowhere.code, nowhere.text) -- before the run
         assert.is_nil(support.run_folder())
     end)
 end)

@@ -228,7 +228,7 @@ function M.of(dir)
     end
     local head = header(m)
     return shell.page(("%s · %s"):format((m.verdict or "not over"):upper(), m.title), head, table.concat {
-        figures(m), flaky(m), grid(m), failed(m), cells(m), shell.notes(m.notes),
+        shell.notes(m.notes), figures(m), flaky(m), grid(m), failed(m), cells(m),
     })
 end
 

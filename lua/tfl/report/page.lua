@@ -75,9 +75,10 @@ function M.of(dir)
     end
     local s = run.summary
     local main = table.concat {
+        shell.notes(run.notes), -- who reads on must know what is missing
         sections.figures(run), sections.problems(run), sections.expectations(run),
         drawn ~= "" and "<section id=\"charts\" aria-label=\"Charts\"><h2>What happened</h2>" .. drawn .. "</section>\n" or "",
-        sections.faults(run), sections.nodes(run), sections.logs(run), sections.again(run), shell.notes(run.notes),
+        sections.faults(run), sections.nodes(run), sections.logs(run), sections.again(run),
     }
     return shell.page(("%s · %s · seed %s"):format((s.verdict or "unknown"):upper(), s.scenario or "?", s.seed or "?"),
         sections.header(run), main, data and html.data(data))
