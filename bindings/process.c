@@ -31,8 +31,8 @@ static struct box *check(lua_State *L)
     return luaL_checkudata(L, 1, PROCESS);
 }
 
-/* proc.start{program, argument…, env = {NAME = value}} → process; its end comes with tfl's at the latest, SIGKILL of tfl too.
- * Raises spawn. */
+/* proc.start{program, argument…, env = {NAME = value}, log = nil | path} → process; its end comes with tfl's at the latest, SIGKILL of
+ * tfl too. What it prints goes to the log. Raises spawn, io. */
 static int l_start(lua_State *L)
 {
     lua_Integer n = 0;
@@ -50,6 +50,7 @@ static int l_start(lua_State *L)
     struct tfl_process_config config = {.name = argv[0],
         .argv = (const char *const *)argv,
         .env = (const char *const *)env,
+        .log_path = tfl_field_string(L, 1, "proc.start", "log", false),
         .on_exit = ended,
         .arg = box};
     box->process = tfl_process_start(box->loop, &config, &err);

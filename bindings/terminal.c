@@ -36,9 +36,9 @@ static void editor_changed(void *arg)
 /* Pushes kind and text of the next event, if there is one. */
 static int push_event(lua_State *L, struct l_editor *e)
 {
-    static const char *const kinds[] = {NULL, "line", "cancel", "complete", "end"};
+    static const char *const kinds[] = {NULL, "line", "cancel", "complete", "end", "gone"};
     const char *text;
-    enum tfl_editor_event kind = e->editor ? tfl_editor_take(e->editor, &text) : TFL_EDITOR_END;
+    enum tfl_editor_event kind = e->editor ? tfl_editor_take(e->editor, &text) : TFL_EDITOR_GONE;
     if (kind == TFL_EDITOR_NOTHING)
         return 0;
     lua_pushstring(L, kinds[kind]);
@@ -60,7 +60,7 @@ static int editor_next(lua_State *L, struct l_editor *e)
     return tfl_task_await(L, tfl_waiter_new(tfl_engine(L)->loop, &e->waiters, -1), editor_waited);
 }
 
-/* editor:next() → "line", text | "cancel" | "complete", text before the cursor | "end"; waits for it. Nothing when another task
+/* editor:next() → "line", text | "cancel" | "complete", text before the cursor | "end" (Ctrl-D) | "gone"; waits for it. Nothing when another task
  * took it. */
 static int l_editor_next(lua_State *L)
 {
@@ -113,7 +113,7 @@ static int l_editor_size(lua_State *L)
     return 2;
 }
 
-/* editor:close(): the terminal is as it was before. Who waits gets "end". */
+/* editor:close(): the terminal is as it was before. Who waits gets "gone". */
 static int l_editor_close(lua_State *L)
 {
     struct l_editor *e = luaL_checkudata(L, 1, EDITOR_META);

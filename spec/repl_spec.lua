@@ -74,6 +74,14 @@ describe("tfl repl on a terminal", function()
         t:keys "\3"
         t:wait "%^C\ntfl>%s*$"
         assert.equal("\n3", t:line "1 + 2")
+        t:keys "1 +\r" -- an expression, too
+        t:wait "1 %+\n...>%s*$"
+        assert.equal("\n42", t:line "41")
+        t:keys "for i = 1, 2 do\r"
+        t:wait "do\n...>%s*$"
+        t:keys "\4" -- ends the chunk, not the session
+        t:wait "given up; Ctrl%-D at an empty prompt ends the session\ntfl>%s*$"
+        assert.equal("\n4", t:line "2 + 2")
         t:keys "'no end'..\3"
         t:wait "'no end'%.%.%^C\ntfl>%s*$"
         assert.equal("\nfür 日本 → ✓", t:line "'für 日本 → ✓'")
@@ -319,10 +327,26 @@ describe("tfl repl with lines of a pipe", function()
         assert.truthy(twice.err:find "there is such a file already", twice.text)
     end)
 
+    it("shows what a scenario beside the cluster prints while it runs, and ends it on Ctrl-C", function()
+        local t = session { "-n", "1" }
+        t:keys(":run " .. nodes.liveness(1, 4000) .. "\r")
+        t:wait("s spec: run\n.*Ctrl%-C stops it$", 30)
+        t:keys "\3"
+        t:wait "%^C\ntfl>%s*$"
+        support.eventually(function()
+            return select(2, support.sh(("grep -q interrupted %s/state/tfl/runs/spec-*/summary.json"):format(support.dir()))) == 0
+        end, 30, "the end of the run")
+        assert.equal(0, quit(t))
+    end)
+
     it("runs a scenario beside the cluster", function()
         local file = nodes.scenario [[:topology_with(function(t) t:nodes(1):slot_duration "50ms" end):with_run_duration "1s"
             :with_workload(tfl.workload("w", {start = function(_, ctx) ctx:node(0):client():consensus_info() end}))]]
         local result = lines_of({ "-n", "1" }, { ":run " .. file, "'after'" })
-        assert.truthy(result.out:find "spec +local · 1 node.*after\n$", result.text)
+        assert.truthy(result.out:find "s spec: run\n.*spec +local · 1 node.*after\n$", result.text)
+        result = lines_of({ "-n", "1" }, { ":run " .. file .. " -p no=1", "1 +" })
+        assert.equal(1, result.code, result.text)
+        assert.truthy(result.out:find "has no such parameter", result.text)
+        assert.truthy(result.err:find "the last chunk has no end: 1 %+\n", result.text)
     end)
 end)

@@ -342,7 +342,7 @@ enum tfl_editor_event tfl_editor_take(struct tfl_editor *e, const char **text)
     }
     if (e->has_end) {
         e->has_end = false;
-        return TFL_EDITOR_END;
+        return e->tty.gone ? TFL_EDITOR_GONE : TFL_EDITOR_END;
     }
     return TFL_EDITOR_NOTHING;
 }

@@ -12,7 +12,8 @@ enum tfl_editor_event {
     TFL_EDITOR_LINE,     /* text: a line, without its end; nothing is edited any more */
     TFL_EDITOR_CANCEL,   /* Ctrl-C; a line that was edited is given up, and nothing is edited any more */
     TFL_EDITOR_COMPLETE, /* text: the line up to the cursor; it goes on with tfl_editor_complete */
-    TFL_EDITOR_END,      /* Ctrl-D in an empty line, or the terminal is gone */
+    TFL_EDITOR_END,      /* Ctrl-D in an empty line; nothing is edited any more */
+    TFL_EDITOR_GONE,     /* the terminal is gone: nothing comes after this */
 };
 
 /* Takes the terminal behind fd; tfl's own log goes there, too, when stderr is a terminal. changed(arg) is called when there is something to take. NULL and err: io (no terminal). */

@@ -1,6 +1,7 @@
 --- The commands of a session: `:name words`.
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
+local proc = require "tfl.core.proc"
 local save = require "tfl.repl.save"
 local show = require "tfl.repl.show"
 local suggest = require "tfl.suggest"
@@ -16,6 +17,8 @@ local M = {}
 local ANSWER_SECONDS = 1
 --- How long a scenario that is run beside the session may take.
 local RUN_SECONDS = 24 * 3600
+--- How often what it prints is looked for, and how long its clean-up may take when it is given up.
+local EVERY, CLEAN_UP_SECONDS = 0.2, 15
 
 ---@class tfl.ReplCommand
 ---@field name string
@@ -162,15 +165,41 @@ command("load", "RATE [FOR] [KIND] | stop", "sends RATE transactions a second; a
         session:say("%.6g transactions a second for %s; :load tells how it goes", number, duration.show(options.duration))
     end)
 
-command("run", "SCENARIO [OPTION…]", "runs a scenario beside this cluster, and shows its summary", "file",
+--- Shows what a program prints to a file, whole lines of it, as it comes: gives a function that shows what is new.
+---@param session tfl.ReplSession
+---@param file string
+---@return fun(last: boolean)
+local function shower(session, file)
+    local offset = 0
+    return function(last)
+        repeat
+            local text, after = sys.read_from(file, offset)
+            local whole = text and text:match(last and "^.+" or "^.*\n")
+            if whole then
+                session:say("%s", (whole:gsub("\n$", "")))
+                offset = after - #text + #whole
+            end
+        until not whole
+    end
+end
+
+command("run", "SCENARIO [OPTION…]", "runs a scenario beside this cluster, and shows what it prints", "file",
     function(session, rest)
         if rest == "" then errors.usage ":run SCENARIO: say which file, and options of tfl run" end
-        local words = { sys.exe(), "run", timeout = RUN_SECONDS }
+        session.runs = (session.runs or 0) + 1
+        local log = ("%s/logs/run-%d.log"):format(session.run.dir, session.runs)
+        local words = { sys.exe(), "run", log = log }
         for word in rest:gmatch "%S+" do words[#words + 1] = word end
-        local result = require("tfl.core.proc").exec(words)
-        local lines = {}
-        for line in (result.stdout .. (result.ok and "" or result.stderr)):gmatch "[^\n]+" do lines[#lines + 1] = line end
-        session:page(lines)
+        local process, deadline, show_more = proc.start(words), task.now() + RUN_SECONDS, shower(session, log)
+        local _ <close> = setmetatable({}, { __close = function()
+            if not process:result() then task.spawn("run-end", process.stop, process, "INT", CLEAN_UP_SECONDS) end
+        end })
+        repeat
+            local ended = process:wait(EVERY)
+            show_more(ended)
+            if task.now() > deadline then errors.usage(":run %s: it took longer than %d s, and is ended", rest, RUN_SECONDS) end
+        until ended
+        local result = process:result()
         if not result.ok then errors.usage(":run %s: it ended with %s", rest, result.status) end
     end)
 

@@ -148,11 +148,11 @@ function Session:height() return self.run.feed and self.run.feed:stats().best_he
 ---@return function|nil fn, string|nil message why not; nil for more to come
 ---@return boolean expression
 function Session:compile(text)
-    local fn = load("return " .. text, "=line", "t", self.env)
+    local fn, half = load("return " .. text, "=line", "t", self.env)
     if fn then return fn, nil, true end
     local message
     fn, message = load(text, "=line", "t", self.env)
-    if not fn and message:find "near <eof>$" or message and message:find "near '<eof>'$" then return nil, nil, false end
+    if not fn and (message:find "near <eof>$" or half:find "near <eof>$") then return nil, nil, false end
     return fn, message, false
 end
 
@@ -247,8 +247,12 @@ function Session:loop()
     while not self.over do
         local line = self.terminal:ask(open and MORE or PROMPT)
         if line == nil then
-            if open then self:complain "the last chunk has no end" end
-            break
+            if self.over or not open then break end
+            if self.terminal.gone then
+                self:complain(("the last chunk has no end: %s"):format(open))
+                break
+            end
+            self:say "given up; Ctrl-D at an empty prompt ends the session"
         end
         open = line and self:line(line, open) or nil
     end

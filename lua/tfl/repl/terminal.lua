@@ -39,7 +39,8 @@ end
 
 ---@class tfl.ReplTerminal
 ---@field interactive boolean
-local Editor = { interactive = true }
+---@field gone boolean the end of lines is for good
+local Editor = { interactive = true, gone = false }
 Editor.__index = Editor
 
 --- Takes what the editor tells, at any time: a line for who asks, Ctrl-C, a wish for completion.
@@ -51,24 +52,25 @@ local function pump(self)
             self.core:complete(ok and insert or "")
         elseif kind == "cancel" and self.on_cancel then
             self.on_cancel()
+        elseif kind == "gone" then
+            self.gone = true
+            return self.arrived:notify()
         elseif kind then
             self.said[#self.said + 1] = { kind = kind, line = line }
             self.arrived:notify()
-            if kind == "end" then return end
         end
     end
 end
 
---- The next line; false when it was given up with Ctrl-C; nil at the end.
+--- The next line; false when it was given up with Ctrl-C; nil at the end: on Ctrl-D, and for ever once the terminal is `gone`.
 ---@param prompt string
 ---@return string|false|nil
 function Editor:ask(prompt)
     self:status(nil)
     self.core:edit(prompt)
-    while #self.said == 0 do self.arrived:wait() end
-    local event = self.said[1]
-    if event.kind == "end" then return nil end -- it stays: whoever asks again gets it again
-    table.remove(self.said, 1)
+    while #self.said == 0 and not self.gone do self.arrived:wait() end
+    local event = table.remove(self.said, 1)
+    if not event or event.kind == "end" then return nil end
     if event.kind == "cancel" then return false end
     if event.line:find "%S" then
         self.core:remember(event.line)
@@ -99,7 +101,7 @@ end
 
 --- Whoever asks for a line gets none any more.
 function Editor:finish()
-    self.said = { { kind = "end" } }
+    self.said, self.gone = {}, true
     self.arrived:notify()
 end
 
@@ -115,7 +117,7 @@ end
 
 -- ---- plain lines
 
-local Plain = { interactive = false }
+local Plain = { interactive = false, gone = true }
 Plain.__index = Plain
 
 function Plain:ask()
