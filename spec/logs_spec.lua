@@ -168,10 +168,14 @@ describe("expect_no_log", function()
     end)
 
     it("refuses what is no pattern or no list of nodes", function()
-        for _, call in ipairs { "", "'['", "'x', {nodes = 1}", "'x', {node = {1}}" } do
+        for _, call in ipairs { "", "'['", "'x', {nodes = 1}", "'x', {node = {1}}", "'x', {nodes = {7}}", "'x', {nodes = {0.5}}", "'boom%'",
+            "'ERROR|panic'", "'\\\\d+ boom'", "'(?i)error'", "'a(b'" } do
             local result = support.run { "check", short("", (":expect_no_log(%s)"):format(call)) }
             assert.equal(2, result.code, result.text)
             assert.matches("expect_no_log", result.err)
+        end
+        for _, call in ipairs { "'%| %( [|)]'", "'(a)[]]%%'", "'x', {nodes = {'later', 1}}", "'%f[%w]ERROR%f[%W]'" } do
+            assert.equal(0, support.run({ "check", short("", (":expect_no_log(%s)"):format(call)) }).code, call)
         end
     end)
 end)

@@ -86,6 +86,13 @@ describe("with Prometheus", function()
             assert.equal(4, none.code, none.text)
             assert.equal("no_sample", nodes.expectation(none, "metric").code)
 
+            for query, message in pairs { ["up[1m]"] = "gives a range of them, and one", ['"5"'] = "gives a text, and one number" } do
+                wrong = nodes.run(nodes.scenario((":topology_with(function(t) t:nodes(1):slot_duration '50ms' end)"
+                    .. ":with_run_duration(tfl.slots(40)):expect_metric{query = %q, op = '<', value = 1}"):format(query)), { env = env })
+                assert.equal(2, wrong.code, wrong.text)
+                assert.truthy(wrong.out:find(message, 1, true), wrong.text)
+            end
+
             local lost = nodes.run(nodes.scenario(":topology_with(function(t) t:nodes(1):slot_duration '50ms' end)"
                 .. ":with_run_duration(tfl.slots(40)):expect_metric{query = 'up', op = '<', value = 2, within = '1s'}"),
                 { env = { LOGOS_BLOCKCHAIN_METRICS_QUERY_URL = url .. "/nowhere" } })
@@ -141,7 +148,7 @@ describe("expect_metric", function()
     end)
 
     it("refuses options that make no sense", function()
-        for option, said in pairs { [", op = '=>'"] = "op = ", [", value = 'x'"] = "value = ", [", query = ''"] = "query = ",
+        for option, said in pairs { [", op = '=>'"] = "op = ", [", value = 1/0"] = "value = ", [", query = ''"] = "query = ",
             [", quary = 'x'"] = 'did you mean "query"', [", within = 'x'"] = "within" } do
             local result = support.run { "check", file(option), env = { LOGOS_BLOCKCHAIN_METRICS_QUERY_URL = "http://127.0.0.1:9" } }
             assert.equal(2, result.code, result.text)
@@ -161,6 +168,61 @@ describe("expect_metric", function()
         local found = support.sh(("grep -rl s3cr3t %s %s %s"):format(quote(support.path "state"), quote(junit),
             quote(support.write("said", result.text))))
         assert.equal("", found)
+    end)
+end)
+
+describe("a Prometheus that misbehaves", function()
+    --- Runs three expectations of metrics and one of a script's own against it; gives what run gives.
+    local function with_fake(mode, query)
+        local server = support.start { support.root .. "/spec/support/fake_prometheus.py", mode, program = "/usr/bin/python3" }
+        local result = nodes.run(nodes.scenario((":topology_with(function(t) t:nodes(1):slot_duration '50ms' end):with_expectation(e)"
+            .. ":with_run_duration(tfl.slots(60)):expect_consensus_liveness():expect_metric{query = %q, op = '~=', value = 5}"
+            .. ":expect_metric{query = %q, op = '<', value = 5}"):format(query or "up", query or "up"),
+            "local e = tfl.expectation 'own'\nfunction e:evaluate(ctx) ctx:telemetry():prometheus():query 'up' end"),
+            { env = { LOGOS_BLOCKCHAIN_METRICS_QUERY_URL = "http://127.0.0.1:" .. server:wait_output "port (%d+)" } })
+        server:signal "KILL"
+        server:wait()
+        return result
+    end
+
+    for _, mode in ipairs { "silent", "endless", "huge", "broken", "html" } do
+        it("fails no run and holds none up, but for expectations of metrics, which are inconclusive: " .. mode, function()
+            local result = with_fake(mode)
+            assert.equal(4, result.code, result.text)
+            assert.equal("pass", nodes.expectation(result, "consensus_liveness").verdict)
+            for _, name in ipairs { "metric", "metric_2", "own" } do
+                assert.equal("metrics_unreachable", nodes.expectation(result, name).code, result.text)
+            end
+            local evaluate
+            for _, phase in ipairs(result.summary.phases) do evaluate = phase.name == "evaluate" and phase.seconds or evaluate end
+            assert.is_true(evaluate < 8, "one wait of five seconds for all: " .. evaluate)
+        end)
+    end
+
+    it("NaN holds no bound, and says so", function()
+        local result = with_fake "NaN"
+        assert.equal(1, result.code, result.text)
+        assert.equal("up: is NaN, ~= 5 was expected", nodes.expectation(result, "metric").message)
+        assert.equal("up: is NaN, < 5 was expected", nodes.expectation(result, "metric_2").message)
+    end)
+end)
+
+describe("the URL of Prometheus", function()
+    it("is checked before anything runs; what may be a secret in it is not told", function()
+        for url, said in pairs { ["https://127.0.0.1:9090"] = "not by https://",
+            ["http://127.0.0.1:99999"] = "http://127.0.0.1:99999: a URL", ["http://127.0.0.1:abc"] = "a URL", ["http://[::1"] = "a URL", ["http://u:p@ss@127.0.0.1"] = "=*: a URL",
+            ["http://u:ss/@127.0.0.1:9090"] = "=*: a URL", ["u:ss@127.0.0.1:9090"] = "=*: a URL", ["http://127.0.0.1:0"] = "a URL",
+            ["http://127.0.0.1:9?token=ss"] = "=*: a URL", ["http://u:#ss@h"] = "=*: a URL" } do
+            local result = support.run { "check", "scenarios/metrics.lua", env = { LOGOS_BLOCKCHAIN_METRICS_QUERY_URL = url } }
+            assert.equal(2, result.code, url .. result.text)
+            assert.truthy(result.err:find("LOGOS_BLOCKCHAIN_METRICS_QUERY_URL=", 1, true), result.text)
+            assert.truthy(result.err:find(said, 1, true), url .. result.text)
+            assert.is_nil(result.text:find("ss@", 1, true), result.text)
+        end
+        for _, url in ipairs { "http://[::1]:9090/", "HTTP://localhost:9090/prometheus", "http://u:p%40@h.example" } do
+            local result = support.run { "check", "scenarios/metrics.lua", env = { LOGOS_BLOCKCHAIN_METRICS_QUERY_URL = url } }
+            assert.equal(0, result.code, url .. result.text)
+        end
     end)
 end)
 

@@ -18,7 +18,7 @@ struct tfl_capture {
     int file; /* or -1: no log wanted, or given up */
     char *path;
     size_t segment_bytes, file_bytes;
-    bool line_ended; /* the last byte in the file was a newline */
+    bool line_ended;                               /* the last byte in the file was a newline */
     struct tfl_error err;                          /* the first failure to write the log; err.code 0: none */
     void (*on_error)(struct tfl_capture *capture); /* told once, when err is set; may be NULL */
     size_t tail_len, tail_at;                      /* bytes in the ring, and where the next one goes */

@@ -107,10 +107,10 @@ starts one that finds the nodes of each run by itself, with the labels run, scen
       every series of the answer must hold the bound, at the end of the run, once Prometheus has looked at the nodes again (for up to
       `within`); `$run` in a query is the run's id. Without the variable the scenario is refused.
   ctx:telemetry():prometheus() → nil without the variable, else
-      :query(q) → {{labels = {…}, value =, t =}…}
+      :query(q) → {{labels = {…}, value =, t =}…}       a query that raises (nobody answers) makes its hook inconclusive
       :query_range(q, {since = "60s", step = "1s"}) → {{labels =, points = {{t =, value =}…}}…}
       :base_url()                                    t: seconds since the start of the run
-Codes: metric_bound; inconclusive: metrics_unreachable, no_sample (no such series). Example: scenarios/metrics.lua
+Codes: metric_bound (NaN holds no bound); inconclusive: metrics_unreachable, no_sample (no such series). Example: scenarios/metrics.lua
 ]],
     hand = [[
 By hand: clusters that do only what you say.

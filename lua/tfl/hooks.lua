@@ -33,7 +33,14 @@ end
 
 function Hooks:hook_ended(owner, name, hook)
     local ok, value, traceback = hook:result()
-    if ok == false then
+    if ok == false and type(value) == "table" and value.code == "metrics_unreachable" then -- no mistake of the script
+        if owner.kind == "expectation" then
+            owner.judgement = { verdict = "inconclusive", code = value.code, message = value.message }
+        else
+            self:problem("inconclusive", value)
+        end
+        return false
+    elseif ok == false then
         local what = string.format("%s %s, %s", owner.kind, owner.name, name)
         if not (type(value) == "table" and value.told) then self:problem("usage", loader.script_error(what, value, traceback)) end
         self:stop()

@@ -66,6 +66,23 @@ local function each_line(path, fn)
     if rest ~= "" then fn(rest, number + 1) end
 end
 
+--- Raises usage when a text is no Lua pattern, or one of another language: that finds nothing and says nothing.
+---@param what string
+---@param pattern any
+function M.check_pattern(what, pattern)
+    if type(pattern) ~= "string" then errors.usage("%s: a Lua pattern was expected, got %s", what, errors.show(pattern)) end
+    local bare = pattern:gsub("%%.", "") -- without what is escaped, and then without sets
+    local plain = bare:gsub("%[%^?%]?[^%]]*%]", "")
+    local _, opened = plain:gsub("%(", "")
+    local _, closed = plain:gsub("%)", "")
+    if not pcall(string.find, "", pattern) or bare:find "%%$" or plain:find("[", 1, true) or opened ~= closed then
+        errors.usage("%s: %s is no Lua pattern (the signs ^$()%%.[]*+-? are escaped by a %% before them)", what, errors.show(pattern))
+    elseif plain:find "|" or plain:find("(?", 1, true) or bare:find "\\" then
+        errors.usage("%s: %s looks like a regular expression, and Lua patterns are none: there is no | (ask twice; %%| is the sign), no (?…) "
+            .. "and no \\ (%%d is a digit, %%s a space, %%\\ the sign)", what, errors.show(pattern))
+    end
+end
+
 --- A node's log, as ctx:logs(node) gives it.
 ---@class tfl.NodeLog
 local Log = {}
@@ -116,9 +133,7 @@ local READINGS = 3 -- of a log that is begun anew while it is read
 ---@return boolean whole false: there were more lines, older than these, and they are gone
 function Log:grep(pattern, options)
     options = errors.options("log:grep", options, "since")
-    if type(pattern) ~= "string" or not pcall(string.find, "", pattern) then
-        errors.usage("log:grep: a Lua pattern was expected, got %s", errors.show(pattern))
-    end
+    M.check_pattern("log:grep", pattern)
     local run, found, timed, whole, steady = self.run, nil, nil, nil, nil
     local since = options.since and run:now() - duration.to_seconds(options.since, run.plan, "log:grep, since")
     local function look(line, number, file)

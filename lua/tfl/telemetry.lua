@@ -1,6 +1,7 @@
 --- Metrics of a run: what Prometheus has seen of its nodes, and where Prometheus finds them. All of it is optional: without the
 --- variable there is no query, without the folder of targets nobody is told anything, and neither ever fails a run by itself.
 local duration = require "tfl.duration"
+local env = require "tfl.env"
 local errors = require "tfl.errors"
 local http = require "tfl.core.http"
 local json = require "tfl.core.json"
@@ -13,16 +14,34 @@ local M = { VARIABLE = "LOGOS_BLOCKCHAIN_METRICS_QUERY_URL" }
 local QUERY_SECONDS = 5
 local POINTS = 250 -- of a series, when no step is said
 
+local MAX_PORT = 65535
+
+--- Scheme, user ("me:secret@" or ""), host, port (":9090" or "") and path of a URL; nil when it is none.
+local function parts_of(url)
+    local scheme, authority, path = url:match "^([Hh][Tt][Tt][Pp][Ss]?)://([^%s/?#]+)([^%s?#]*)$"
+    local user, rest = (authority or ""):match "^([^@]*@)([^@]*)$"
+    rest = rest or authority or ""
+    local host, port = rest:match "^(%[[%x:.]+%])(.*)$"
+    if not host then host, port = rest:match "^([%w._-]+)(.*)$" end
+    local number = port and tonumber(port:match "^:(%d+)$")
+    if not host or port ~= "" and not (number and number >= 1 and number <= MAX_PORT) then return nil end
+    return scheme:lower() .. "://", user or "", host, port, path
+end
+
 --- A URL out of the environment, without a slash at its end, or nil. Raises usage, without telling what may be a secret.
 ---@param name string
 ---@return string|nil
 function M.url_of(name)
-    local value = os.getenv(name)
-    if not value or value == "" then return nil end
-    if not value:match "^https?://[^%s/?#]+[^%s?#]*$" then
-        errors.usage("%s=%s: a URL, http://HOST:PORT, was expected", name, sys.redact(value))
+    local value = env.get(name)
+    if not value then return nil end
+    local scheme, user, host, port, path = parts_of(value)
+    if not scheme then
+        errors.usage("%s=%s: a URL, http://HOST:PORT, was expected (characters of a password like / and @ are written %%2F and %%40)", name,
+            env.shown(value))
+    elseif name == M.VARIABLE and scheme ~= "http://" then
+        errors.usage("%s=%s: tfl asks Prometheus by http://, not by https://", name, env.shown(value))
     end
-    return (value:gsub("/+$", ""))
+    return scheme .. user .. host .. port .. path:gsub("/+$", "")
 end
 
 -- ---- queries
@@ -39,11 +58,9 @@ local function encode(text) return (tostring(text):gsub("[^%w%-_%.~]", function(
 --- Seconds since the start of the run, as events have them.
 local function since_start(run, unix) return unix - run.started_ms / 1000 end
 
-local function bad_reply(what) error(errors.new("bad_reply", "Prometheus: its answer is not one of its API's (%s)", what), 0) end
+local function bad_reply(what) error(errors.new("metrics_unreachable", "Prometheus: its answer is not one of its API's (%s)", what), 0) end
 
---- Asks; gives `data` of the answer. What is wrong with the query is the script's mistake.
----@package
-function Prometheus:ask(path, arguments, query)
+local function ask(self, path, arguments, query)
     local words = {}
     for name, value in pairs(arguments) do words[#words + 1] = name .. "=" .. encode(value) end
     table.sort(words)
@@ -61,6 +78,20 @@ function Prometheus:ask(path, arguments, query)
     return body.data
 end
 
+--- Asks; gives `data` of the answer. What is wrong with the query is the script's mistake, anything else is metrics_unreachable.
+---@package
+function Prometheus:ask(path, arguments, query)
+    local run = self.run
+    -- one that was silent when the run was judged is not waited for again: whatever asks next would be as late
+    if run.window_over and run.metrics_silent then error(run.metrics_silent, 0) end
+    local ok, data = pcall(ask, self, path, arguments, query)
+    if ok then return data end
+    if type(data) ~= "table" or data.code == "usage" then error(data, 0) end
+    local err = errors.new("metrics_unreachable", "%s", data.message)
+    if data.code == "timeout" then run.metrics_silent = err end
+    error(err, 0)
+end
+
 local function sample(run, pair)
     local value = type(pair) == "table" and number(pair[2])
     if not value or type(pair[1]) ~= "number" then bad_reply "a sample without time and value" end
@@ -74,11 +105,16 @@ function Prometheus:query(query)
     if type(query) ~= "string" then errors.usage("prometheus:query: a query was expected, got %s", errors.show(query)) end
     local data, rows = self:ask("/api/v1/query", { query = self:text(query) }, query), {}
     local result = data.result
-    if data.resultType == "scalar" or data.resultType == "string" then result = { { value = result } } end
+    if data.resultType == "matrix" or data.resultType == "string" then
+        errors.usage("the query %s gives %s, and one number of each series was expected%s", query,
+            data.resultType == "matrix" and "a range of them" or "a text",
+            data.resultType == "matrix" and ": min_over_time(…), max_over_time(…), rate(…) make one of it" or "")
+    elseif data.resultType == "scalar" then
+        result = { { value = result } }
+    end
     for i, row in ipairs(result) do
         rows[i] = { labels = row.metric or {} }
-        local last = row.value or row.values and row.values[#row.values]
-        rows[i].value, rows[i].t = sample(self.run, last)
+        rows[i].value, rows[i].t = sample(self.run, row.value)
     end
     return rows
 end
@@ -139,12 +175,10 @@ function M.otlp(plan, node, gateway)
     local ingest = M.url_of(INGEST)
     local url = ingest or M.url_of(METRICS) or M.url_of(ALL)
     if not url then return nil end
-    local scheme, authority, rest = url:match "^(https?://)([^/]*)(.*)$"
-    local user, host, port = authority:match "^(.-@?)(%[[^%]]*%])(.*)$"
-    if not host then user, host, port = authority:match "^(.-@?)([^@:]+)(:?%d*)$" end
+    local scheme, user, host, port, rest = parts_of(url)
     return {
-        endpoint = gateway and here[host] and scheme .. user .. gateway .. port .. rest or url, service_name = plan.run_id .. "/" .. node,
-        protocol = (ingest or url:match "^https?://[^/]+/.") and "Http" or "Grpc",
+        endpoint = gateway and here[host:lower()] and scheme .. user .. gateway .. port .. rest or url,
+        service_name = plan.run_id .. "/" .. node, protocol = (ingest or url:match "^https?://[^/]+/.") and "Http" or "Grpc",
     }
 end
 

@@ -32,7 +32,7 @@ function M.new(options, name)
     end
     want("query", type(options.query) == "string" and options.query:find "%S", "a query of Prometheus")
     want("op", compare[options.op], '"<", "<=", ">", ">=", "==" or "~="')
-    want("value", math.type(options.value) and options.value == options.value, "a number")
+    want("value", math.type(options.value) and math.abs(options.value) < math.huge, "a number")
     want("name", options.name == nil or type(options.name) == "string", "a name")
     return setmetatable({
         name = options.name or name, query = options.query, op = options.op, value = options.value,
@@ -46,7 +46,10 @@ function Metric:prepare()
         telemetry.VARIABLE)
 end
 
-local function show(value) return math.type(value) == "integer" and ("%d"):format(value) or ("%.6g"):format(value) end
+local function show(value)
+    if value ~= value then return "NaN" end
+    return math.type(value) == "integer" and ("%d"):format(value) or ("%.6g"):format(value)
+end
 
 local common = { __name__ = true, run = true, scenario = true, job = true, deployer = true, kind = true }
 
@@ -75,20 +78,30 @@ end
 
 --- The series, once they are fresh or `within` is over. Raises what the queries raise, when they still do then.
 local function series(self, run, prometheus)
-    local since, deadline = task.wall_ms() / 1000, task.now() + self.within
+    run.metrics_from = run.metrics_from or { wall = task.wall_ms() / 1000, now = task.now() } -- one wait for all that is asked
+    local since, deadline = run.metrics_from.wall, run.metrics_from.now + self.within
     while true do
         local ok, result = pcall(function()
             local fresh = is_fresh(prometheus, run.announced, since)
             return { fresh = fresh, rows = prometheus:query(self.query) }
         end)
-        if not ok and (type(result) ~= "table" or result.code == "usage") then error(result, 0) end
-        if ok and result.fresh and #result.rows > 0 then return result.rows end
-        if task.now() >= deadline or not ok and result.code == "connect" then
-            if not ok then error(result, 0) end
-            return result.rows
-        end
+        if not ok then error(result, 0) end
+        if result.fresh and #result.rows > 0 or task.now() >= deadline then return result.rows end
         wait.sleep(0.2)
     end
+end
+
+--- ", nothing of node-2": nodes that the answer, whose series are of nodes, has no series of.
+local function missing(run, rows)
+    local there, names = {}, {}
+    for _, row in ipairs(rows) do
+        if not row.labels.node then return "" end
+        there[row.labels.node] = true
+    end
+    for _, node in ipairs(run.nodes) do
+        if run.started[node.name] and not there[node.name] then names[#names + 1] = node.name end
+    end
+    return #names > 0 and ", nothing of " .. table.concat(names, ", ") or ""
 end
 
 function Metric:evaluate(ctx)
@@ -96,7 +109,7 @@ function Metric:evaluate(ctx)
     ctx.owner.looked = true
     local ok, rows = pcall(series, self, run, telemetry.prometheus(run))
     if not ok then
-        if type(rows) ~= "table" or rows.code == "usage" then error(rows, 0) end
+        if type(rows) ~= "table" or rows.code ~= "metrics_unreachable" then error(rows, 0) end
         return ctx:conclude { verdict = "inconclusive", code = "metrics_unreachable", figures = {}, message = rows.message }
     elseif #rows == 0 then
         return ctx:conclude {
@@ -107,7 +120,7 @@ function Metric:evaluate(ctx)
     local holds, low, high, bad = compare[self.op], math.huge, -math.huge, nil
     for _, row in ipairs(rows) do
         low, high = math.min(low, row.value), math.max(high, row.value)
-        if not bad and not holds(row.value, self.value) then bad = row end
+        if not bad and not (holds(row.value, self.value) and row.value == row.value) then bad = row end -- NaN holds no bound
     end
     local figures = { series = #rows, bound = self.value, value = bad and bad.value or low }
     if figures.value ~= figures.value or math.abs(figures.value) == math.huge then figures.value = nil end -- JSON has no such numbers
@@ -120,7 +133,8 @@ function Metric:evaluate(ctx)
     end
     ctx:conclude {
         verdict = "pass", code = "ok", figures = figures,
-        message = ("%s: %s (%s)"):format(self.query, low == high and show(low) or show(low) .. " to " .. show(high), wanted),
+        message = ("%s: %s (%s) in %d series%s"):format(self.query, low == high and show(low) or show(low) .. " to " .. show(high), wanted,
+            #rows, missing(run, rows)),
     }
 end
 

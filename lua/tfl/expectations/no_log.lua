@@ -15,12 +15,22 @@ local M = {}
 ---@return table expectation
 function M.new(pattern, options, name)
     options = errors.options("expect_no_log", options, "nodes")
-    if type(pattern) ~= "string" or pattern == "" or not pcall(string.find, "", pattern) then
+    node_logs.check_pattern("expect_no_log", pattern)
+    if pattern == "" then
         errors.usage("expect_no_log: a Lua pattern was expected, got %s", errors.show(pattern))
     elseif options.nodes ~= nil and (type(options.nodes) ~= "table" or #options.nodes == 0) then
         errors.usage("expect_no_log: nodes = %s: a list of nodes was expected", errors.show(options.nodes))
     end
     return setmetatable({ name = name, pattern = pattern, nodes = options.nodes }, NoLog)
+end
+
+--- What is no node of the plan and can be none that is started later.
+function NoLog:prepare(plan)
+    for _, node in ipairs(self.nodes or {}) do
+        if type(node) ~= "string" and not (math.type(node) == "integer" and plan.nodes[node + 1]) then
+            errors.usage("expect_no_log: nodes: there is no node %s; they are 0 to %d, or names", errors.show(node), #plan.nodes - 1)
+        end
+    end
 end
 
 function NoLog:evaluate(ctx)

@@ -1,5 +1,6 @@
 --- The Docker Engine API, as far as the compose deployer needs it: over the socket that DOCKER_HOST names, or the usual one. Every
 --- method waits. Paths have no version: engines of very different ages answer with the newest they know.
+local env = require "tfl.env"
 local errors = require "tfl.errors"
 local http = require "tfl.core.http"
 local json = require "tfl.core.json"
@@ -25,7 +26,7 @@ function M.new(host)
     host = host or said ~= "" and said or DEFAULT
     local socket, at = host:match "^unix://(/.+)$", host:match "^tcp://([%w%.:%[%]]+)/?$"
     if not socket and not at then
-        errors.usage("DOCKER_HOST=%s: unix:///PATH or tcp://IP:PORT was expected (tfl uses the engine of this host)", host)
+        errors.usage("DOCKER_HOST=%s: unix:///PATH or tcp://IP:PORT was expected (tfl uses the engine of this host)", env.shown(host))
     end
     local tls = os.getenv "DOCKER_TLS_VERIFY"
     if at and tls and tls ~= "" then errors.usage("DOCKER_TLS_VERIFY=%s: tfl speaks to engines of this host only, without TLS", tls) end
