@@ -5,7 +5,7 @@ local support = require "spec.support"
 support.guard()
 
 local RUN = [[
-    local spoil, status = ...
+    local spoil, status, notes = ...
     local fee, core, json = require "tfl.kinds.logos_fee", require "tfl.core.wallet", require "tfl.core.json"
     local account, pk = core.new { seed = 1, index = 0 }, ("0a"):rep(32)
     local tx, seen = account:inscription { data = "hello", channel = "c" }, {}
@@ -13,6 +13,7 @@ local RUN = [[
     function client:post(path, text)
         seen.path, seen.request = path, json.decode(text)
         local funded = {
+            tip = ("2c"):rep(32),
             funded_tx = { ops = { seen.request.tx_builder.mantle_tx.ops[1],
                 { opcode = 0, payload = { inputs = { ("1b"):rep(32) }, outputs = { { value = 9007199254740993, pk = pk } } } } } },
             transfer_proof = { ZkSig = { pi_a = "00" } },
@@ -20,6 +21,10 @@ local RUN = [[
         local change = assert(load("local reply, ops = ...; " .. (not status and spoil or "")))
         change(funded, funded.funded_tx.ops)
         return { status = status or 200, body = status and (spoil or "no") or json.encode(funded) }
+    end
+    function client:get(path)
+        seen.asked = path
+        return { status = notes and 200 or 404, body = notes or "no" }
     end
     function client:submit_transaction(text) seen.submitted = json.decode(text) end
     seen.hash = fee.hand_in(account, client, tx, pk)
@@ -59,6 +64,20 @@ describe("an inscription that is paid for", function()
             assert.equal("bad_reply", refused.code, case[1])
             assert.truthy(refused.error:find("^node%-3: the answer on /wallet/fund: field " .. case[2]), refused.error)
         end
+    end)
+
+    it("is not signed when it costs more than the node was allowed to pay, as far as the wallet tells its notes", function()
+        local function notes(value) return ('{"tip":"x","balance":1,"notes":{"%s":%d}}'):format(("1b"):rep(32), value) end
+        local change = 9007199254740993
+        local seen = inside(RUN)(nil, nil, notes(change + 10020))
+        assert.equal("/wallet/" .. ("0a"):rep(32) .. "/balance?tip=" .. ("2c"):rep(32), seen.asked)
+        assert.truthy(seen.hash)
+        for value, fee in pairs { [change + 10021] = 10021, [change - 1] = -1 } do
+            local refused = inside(RUN)(nil, nil, notes(value))
+            assert.same({ "bad_reply", "node-3: the answer on /wallet/fund: field outputs: expected change that leaves a fee of 0 to "
+                .. "10020 (max_tx_fee), saw " .. fee }, { refused.code, refused.error })
+        end
+        for _, told in ipairs { '{"notes":{}}', "{}", "[", '{"notes":7}' } do assert.truthy(inside(RUN)(nil, nil, told).hash, told) end
     end)
 
     it("is refused with the node's words", function()

@@ -43,18 +43,24 @@ static const char *first_funder(struct json_object *wish)
     return pk ? pk : "";
 }
 
+static uint64_t notes_given; /* so many were spent */
+
+static struct tfl_hash note_id(uint64_t serial)
+{
+    uint8_t bytes[16];
+    tfl_put_le(bytes, (uint64_t)stand.config.p2p, 8);
+    tfl_put_le(bytes + 8, serial, 8);
+    return tfl_hash_of("stand-in note", &(struct tfl_span){bytes, 16}, 1);
+}
+
 /* A fresh note into one or two outputs. */
 static struct tfl_tx_op transfer_op(const char *to, uint64_t amount, const char *change, uint64_t rest)
 {
-    static uint64_t serial;
-    uint8_t bytes[16];
     struct tfl_tx_op op = {.code = TFL_OP_TRANSFER};
-    tfl_put_le(bytes, (uint64_t)stand.config.p2p, 8);
-    tfl_put_le(bytes + 8, ++serial, 8);
     op.transfer.inputs = tfl_alloc(sizeof(struct tfl_hash));
     op.transfer.outputs = tfl_alloc(2 * sizeof(struct tfl_output));
     op.transfer.n_inputs = 1;
-    op.transfer.inputs[0] = tfl_hash_of("stand-in note", &(struct tfl_span){bytes, 16}, 1);
+    op.transfer.inputs[0] = note_id(++notes_given);
     if (amount) {
         tfl_unhex(op.transfer.outputs[0].pk, 32, to, 64);
         op.transfer.outputs[op.transfer.n_outputs++].value = amount;
@@ -119,8 +125,13 @@ static void balance(struct fake_conn *c, const char *path)
         refuse(c, 404, "The requested address could not be found in the wallet");
         return;
     }
-    tfl_buf_addf(
-        &b, "{\"balance\":%llu,\"address\":\"%s\"}", (unsigned long long)(UINT64_C(1) << 53) + 1, pk);
+    tfl_buf_addf(&b, "{\"balance\":%llu,\"address\":\"%s\"", (unsigned long long)(UINT64_C(1) << 53) + 1, pk);
+    if (is(stand.version, "AUG")) { /* of its notes the one that was spent last */
+        char hex[TFL_HASH_HEX];
+        struct tfl_hash id = note_id(notes_given);
+        tfl_buf_addf(&b, ",\"notes\":{\"%s\":%d}", tfl_hash_hex(hex, &id), STAND_NOTE);
+    }
+    tfl_buf_adds(&b, "}");
     fake_reply(c, 200, "text/plain", b.data);
 }
 

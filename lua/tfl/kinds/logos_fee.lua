@@ -57,6 +57,27 @@ local function inscription_bytes(client, op, wanted)
         .. bytes_of(client, "parent", payload.parent, 32) .. bytes_of(client, "signer", payload.signer, 32)
 end
 
+--- The values of the wallet's notes at the tip that it paid from, by their ids; nil when the node does not tell.
+local function notes_at(client, pk, tip, options)
+    if type(tip) ~= "string" or not tip:match "^%x+$" then return nil end
+    local reply = client:get(("/wallet/%s/balance?tip=%s"):format(pk, tip), options)
+    local ok, told = pcall(json.decode, reply.body)
+    return reply.status == 200 and ok and type(told) == "table" and type(told.notes) == "table" and told.notes or nil
+end
+
+--- What the transfer spends and gives back to nobody is the fee: the wallet must not pay more than it was allowed to. Inputs that the
+--- wallet does not tell the values of are left to the node, which has the same bound.
+local function check_fee(client, payload, notes, most)
+    local fee = 0
+    for _, id in ipairs(payload.inputs) do
+        local value = notes and notes[id]
+        if math.type(value) ~= "integer" then return end
+        fee = fee + value
+    end
+    for _, output in ipairs(payload.outputs) do fee = fee - output.value end
+    if fee < 0 or fee > most then wrong(client, "outputs", ("change that leaves a fee of 0 to %d (max_tx_fee)"):format(most), fee) end
+end
+
 --- Pays for an inscription from the wallet of the client's node, signs it, hands it in. Waits.
 ---@param account userdata that signs
 ---@param client table
@@ -67,7 +88,8 @@ end
 function M.hand_in(account, client, tx, pk, options)
     local keys = require "tfl.core.keys"
     local op = json.decode(tx.body).mantle_tx.ops[1]
-    local request = REQUEST:format(json.encode(op), pk, pk, FEE + FEE_BYTE * #op.payload.inscription // 2)
+    local most = FEE + FEE_BYTE * #op.payload.inscription // 2
+    local request = REQUEST:format(json.encode(op), pk, pk, most)
     local reply = client:post("/wallet/fund", request, options)
     local ok, funded = pcall(json.decode, reply.body)
     if reply.status ~= 200 then
@@ -82,6 +104,7 @@ function M.hand_in(account, client, tx, pk, options)
     if type(ops) ~= "table" or #ops ~= 2 then wrong(client, "funded_tx.ops", "the inscription and a transfer", ops) end
     if type(funded.transfer_proof) ~= "table" then wrong(client, "transfer_proof", "a proof", funded.transfer_proof) end
     local hash = keys.hash("MANTLE_TXHASH_V1", "\2" .. inscription_bytes(client, ops[1], op) .. transfer_bytes(client, ops[2], pk))
+    check_fee(client, ops[2].payload, notes_at(client, pk, funded.tip, options), most)
     hash = hash:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
     client:submit_transaction(('{"mantle_tx":{"ops":%s},"ops_proofs":[{"Ed25519Sig":"%s"},%s]}'):format(json.encode(ops),
         account:sign(hash), json.encode(funded.transfer_proof)), options)
