@@ -10,15 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "usage: tfl-relay --listen ADDRESS:PORT [--seed N]\n";
+static const char usage[] = "usage: tfl-relay --host ADDRESS --port PORT [--seed N]\n";
 static const char help[] =
     "\nRelays in the links between nodes, which tfl can cut and shape. tfl runs it in a pod of its own.\n"
     "\n"
-    "  --listen ADDRESS:PORT  where it is asked by HTTP, as 127.0.0.1:8080 or [::]:8080; its relays listen "
-    "at that address, too\n"
-    "  --seed N               draws of jitter and loss come of it (0)\n"
-    "  --version              print the version, end\n"
-    "  --help                 print this, end\n"
+    "  --host ADDRESS  the literal address of this host where it is asked by HTTP, and where its relays "
+    "listen\n"
+    "  --port PORT     where it is asked; 0: any free one\n"
+    "  --seed N        draws of jitter and loss come of it (0)\n"
+    "  --version       print the version, end\n"
+    "  --help          print this, end\n"
     "\n"
     "SIGTERM and SIGINT end it with status 0; all connections are reset then. TFL_LOG=info has it tell of "
     "faults.\n";
@@ -28,30 +29,41 @@ struct process {
     bool stop;
 };
 
+/* A whole number of 0 to max; false after a message. */
+static bool number(const char *option, const char *text, uint64_t max, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    if (!errno && !*end && *text >= '0' && *text <= '9' && *out <= max)
+        return true;
+    fprintf(stderr, "tfl-relay: --%s %s: a number from 0 to %llu was expected\n", option, text,
+        (unsigned long long)max);
+    return false;
+}
+
 /* −1: go on; else the status to end with. */
 static int parse(struct tfl_control_config *config, int argc, char **argv)
 {
-    static const struct option longs[] = {{"listen", required_argument, NULL, 'l'},
-        {"seed", required_argument, NULL, 's'}, {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"host", required_argument, NULL, 'l'},
+        {"port", required_argument, NULL, 'p'}, {"seed", required_argument, NULL, 's'},
+        {"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    const char *host = NULL;
+    uint64_t port = UINT64_MAX;
     struct tfl_error err;
-    char *end = NULL;
     int c;
     while ((c = getopt_long(argc, argv, "hv", longs, NULL)) != -1) {
         switch (c) {
         case 'l':
-            if (tfl_addr_parse(&config->addr, optarg, &err)) {
-                fprintf(stderr, "tfl-relay: --listen: %s\n", err.msg);
+            host = optarg;
+            break;
+        case 'p':
+            if (!number("port", optarg, UINT16_MAX, &port))
                 return 2;
-            }
             break;
         case 's':
-            errno = 0;
-            config->seed = strtoull(optarg, &end, 10);
-            if (errno || *end || *optarg < '0' || *optarg > '9') {
-                fprintf(stderr, "tfl-relay: --seed %s: a number from 0 to 2^64 - 1 was expected\n", optarg);
+            if (!number("seed", optarg, UINT64_MAX, &config->seed))
                 return 2;
-            }
             break;
         case 'v':
             printf("tfl-relay %s\n", TFL_VERSION);
@@ -64,9 +76,13 @@ static int parse(struct tfl_control_config *config, int argc, char **argv)
             return 2;
         }
     }
-    if (optind == argc && config->addr.host[0])
+    if (optind != argc || !host || port > UINT16_MAX) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (!tfl_addr_make(&config->addr, host, (uint16_t)port, &err) && config->addr.kind != TFL_ADDR_NAME)
         return -1;
-    fputs(usage, stderr);
+    fprintf(stderr, "tfl-relay: --host %s: a literal address of this host was expected\n", host);
     return 2;
 }
 

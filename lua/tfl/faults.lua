@@ -48,13 +48,13 @@ end
 ---@return tfl.Fault[] in the order they began
 function Faults:list() return self.records end
 
---- A new record, begun now.
+--- A new record, begun now, or when it says.
 ---@return tfl.Fault
 function Faults:open(fault)
     local run = self.run
     fault.id = #self.records + 1
     fault.name = ("%s#%d"):format(fault.verb, fault.id)
-    fault.t0, fault.slot0 = run:now(), run:slot_now()
+    fault.t0, fault.slot0 = fault.t0 or run:now(), fault.slot0 or run:slot_now()
     self.records[fault.id] = fault
     run.record:event("fault", {
         id = fault.id, name = fault.name, verb = fault.verb, targets = fault.targets, by = fault.by, slot = fault.slot0,
@@ -191,17 +191,25 @@ end
 function Faults:alone(node, what, fn)
     local refusal = self:refusal(what, node)
     if refusal then errors.usage("%s", refusal) end
-    local name, ahead = node.name, self.busy[node.name]
-    local work = task.spawn(name .. "." .. what, function()
+    return self:after(node.name, node.name .. "." .. what, fn)
+end
+
+--- The same for anything that verbs queue for.
+---@param key any
+---@param what string name of the task
+---@param fn function
+function Faults:after(key, what, fn)
+    local ahead = self.busy[key]
+    local work = task.spawn(what, function()
         if ahead then ahead:wait() end
         return fn()
     end)
     table.insert(self.run.watchers, work)
-    self.busy[name], self.running = work, self.running + 1
+    self.busy[key], self.running = work, self.running + 1
     self.run:watch("verb", function()
         work:wait()
         self.running = self.running - 1
-        if self.busy[name] == work then self.busy[name] = nil end
+        if self.busy[key] == work then self.busy[key] = nil end
         self.idle:notify()
     end)
     work:wait()
@@ -237,7 +245,10 @@ function Faults:restore_all(only_chaos)
 end
 
 --- At the end of the window: waits for verbs that have begun and ends what is in force. Nodes that a script stopped stay stopped.
-function Faults:finish() self:restore_all(true) end
+function Faults:finish()
+    self:restore_all(true)
+    if self.run.plan.links then self.run.deployer:link_look() end
+end
 
 --- Has the node, or a link of the cluster, come back so lately that the node may still be behind?
 ---@param name string

@@ -13,7 +13,7 @@ local M = {}
 
 --- Half of the time stalled, and the slot does not count for nodes that cannot tell themselves.
 local FULL_SHARE = 0.5
---- When tfl itself stands still, so do the relays between the nodes: from here on that is a cut of all links.
+--- When tfl itself stands still, so do the relays between the nodes, where they are its own: from here on that is a cut of all links.
 local STALL_MS = 1000
 --- Between two looks at what changes slowly, in seconds.
 local SLOWLY = 1
@@ -37,7 +37,7 @@ function M.start(run)
             local now, psi = task.now(), sys.psi_full()
             local lag = sys.loop_lag_ms()
             watch.lag_ms = math.max(watch.lag_ms, lag)
-            if lag >= STALL_MS and run.plan.links and run.genesis_ms then run.faults:stalled(lag / 1000) end
+            if lag >= STALL_MS and run.plan.links and not run.plan.backend.relays_apart then run.faults:stalled(lag / 1000, 0) end
             if psi and last and run.genesis_ms and (psi - last) / 1e6 > FULL_SHARE * (now - at) then
                 local slot = run:current_slot()
                 for s = slot - math.ceil((now - at) / run.plan.slot_seconds), slot do watch.slots[s] = true end

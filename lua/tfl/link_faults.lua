@@ -8,6 +8,8 @@ local links = require "tfl.links"
 
 local M = {}
 
+local LINKS = {} -- what is done to links is done one after the other
+
 --- Refuses what cannot be done to links here.
 local function check(self, verb)
     local refusal = self:refusal(verb)
@@ -35,14 +37,19 @@ local function show(groups)
     return table.concat(texts, "|")
 end
 
---- Puts a fault in force and opens its record; `spec` is that of tfl.core.links.
+--- Puts a fault in force and opens its record; `spec` is that of tfl.core.links. Relays that are elsewhere are asked, which takes a
+--- while: it may be in force from the beginning of that, and whoever asked may be gone at its end.
 function M:link_fault(verb, spec, fault)
-    if spec.cut then -- what is cut is reset when it is healed
-        self.run:break_dialled(function(link) return availability.cuts(spec.rules, link[1], link[2]) end)
-    end
-    local id = self.run.deployer:link_fault(spec)
-    fault.verb, fault.links, fault.link_id, fault.rules, fault.cut = verb, true, id, spec.rules, spec.cut
-    return self:open(fault)
+    return self:after(LINKS, verb, function()
+        local run = self.run
+        if spec.cut then -- what is cut is reset when it is healed
+            run:break_dialled(function(link) return availability.cuts(spec.rules, link[1], link[2]) end)
+        end
+        fault.t0, fault.slot0 = run:now(), run:slot_now()
+        fault.link_id = run.deployer:link_fault(spec)
+        fault.verb, fault.links, fault.rules, fault.cut = verb, true, spec.rules, spec.cut
+        return self:open(fault)
+    end)
 end
 
 --- A cut made by hand is not refused, but whoever makes it is told how long the chain bears it (JUDGING, Partitions).
@@ -134,19 +141,23 @@ function M:counts(fault)
     return self.run.deployer:link_counts(fault.link_id)
 end
 
---- tfl itself stood still until now, and the relays between the nodes with it: nobody could hear anybody. Told, and judged as a cut.
+--- The relays between the nodes stood still: tfl itself with them, or the program that they are in. Nobody could hear anybody. Told, and
+--- judged as a cut.
 ---@param seconds number
-function M:stalled(seconds)
+---@param ago number when that was over, in seconds before now
+function M:stalled(seconds, ago)
     local run = self.run
-    local fault = self:open {
-        verb = "stall", links = true, cut = true, by = "host", targets = {}, text = ("of tfl for %.1fs"):format(seconds),
-        rules = { { from = { except = {} }, to = { except = {} } } }, bit = true,
-    }
-    fault.t0 = fault.t0 - seconds
-    fault.slot0 = fault.slot0 and fault.slot0 - math.ceil(seconds / run.plan.slot_seconds)
-    self:close(fault, "host")
-    run:say("host", ("tfl stood still for %.1fs, and the relays between the nodes with it: a script that does not wait, or a busy host")
-        :format(seconds))
+    local slot, who = run:slot_now(), run.plan.backend.relays_apart and "tfl-relay" or "tfl"
+    if not slot then return end -- no chain yet
+    self:close(self:open {
+        verb = "stall", links = true, cut = true, by = "host", targets = {}, text = ("of %s for %.1fs"):format(who, seconds),
+        rules = { { from = { except = {} }, to = { except = {} } } }, bit = true, t0 = run:now() - ago - seconds,
+        slot0 = slot - math.ceil((ago + seconds) / run.plan.slot_seconds),
+    }, "host")
+    run:say("host", who == "tfl"
+        and ("tfl stood still for %.1fs, and the relays between the nodes with it: a script that does not wait, or a busy host")
+            :format(seconds)
+        or ("the relays between the nodes (%s) stood still for %.1fs: a busy machine"):format(who, seconds))
 end
 
 --- Ends a link fault. Healing a healed one does nothing.
@@ -154,13 +165,15 @@ end
 ---@param by string
 ---@return table counts
 function M:heal(fault, by)
-    if not fault.t1 then
+    if fault.t1 then return fault.counts end
+    return self:after(LINKS, "heal", function()
+        if fault.t1 then return fault.counts end
         fault.counts = self.run.deployer:link_heal(fault.link_id)
         -- JUDGING, Verdict: a fault bit when it did something measurable. What a cut withheld are at least pings.
         if fault.cut then fault.bit = fault.counts.withheld > 0 else fault.bit = fault.counts.delayed > 0 end
         self:close(fault, by)
-    end
-    return fault.counts
+        return fault.counts
+    end)
 end
 
 --- Ends all link faults that are in force, but for those the plan asked for.

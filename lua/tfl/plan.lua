@@ -86,7 +86,7 @@ local function add_links(plan, scenario)
         plan.links = false
         return
     end
-    local refusal = deployers.refusal(plan.backend, "link") or kinds.refusal(plan.nodes, "link")
+    local refusal = deployers.links_refusal(plan.backend, plan.nodes)
     if refusal and not (plan.hand and not plan.topology:links()) then errors.usage("%s: link faults: %s", asked, refusal) end
     plan.links = not refusal
 end

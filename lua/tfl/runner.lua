@@ -345,6 +345,7 @@ function M.run(plan, ui)
             run_id = plan.run_id, dir = run.dir, event = function(...) run.record:event(...) end,
             problem = function(e) run:trouble(e) run:stop() end,
             say = function(said) run:say(plan.deployer, said) end,
+            stalled = function(seconds, ago) run.faults:stalled(seconds, ago) end,
         }
         local by = {}
         for i, object in ipairs(plan.workloads) do

@@ -34,6 +34,7 @@ local M = {
         start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true, start_node = true,
         snapshot = true, partition = true, isolate = true, link = true,
     },
+    why = { inbound = "they have one address for all who dial them, and of containers it cannot be told who does" },
     defaults = function() return settings.cluster() end,
     ready_seconds = settings.ready_seconds,
     keeps = settings.preserves, -- the folder of the run is where its containers have their files
@@ -88,7 +89,7 @@ function Compose:prepare(plan)
     self.user = id.stdout:match "%d+:%d+"
     self.labels = { ["tfl.run"] = self.run_id, ["tfl.state"] = proc.state_dir() }
     if not self.settings.preserve then self.ledger = proc.ledger_add(purge.undo(self.engine, self.run_id)) end
-    if plan.links then self:prepare_links(plan) end
+    if plan.links then self:prepare_links() end
     Local.prepare(self, plan)
     self:begin_watch("tfl.run=" .. self.run_id)
 end
@@ -124,17 +125,7 @@ local function gateway(network)
 end
 
 --- Relays listen at this host's address on Docker's own bridge, which all containers reach.
-function Compose:prepare_links(plan)
-    for _, node in ipairs(plan.nodes) do
-        if node.kind.relay == "inbound" then
-            if not plan.hand then
-                errors.usage("link faults: nodes of the kind %s have one address for all who dial them, and of containers it cannot be "
-                    .. "told who does; use -d local", node.kind.name)
-            end
-            plan.links = false
-            return
-        end
-    end
+function Compose:prepare_links()
     local ok, bridge = pcall(self.engine.network, self.engine, "bridge")
     self.relay_host = ok and gateway(bridge)
     if not self.relay_host then

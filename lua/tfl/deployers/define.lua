@@ -64,7 +64,7 @@ local function abilities(members)
         can[verb], why[verb] = said == true, type(said) == "string" and said or nil
     end
     if not can.pause then can.resume, why.resume = false, why.pause end
-    for _, verb in ipairs { "partition", "isolate" } do can[verb], why[verb] = can.link, why.link end
+    for _, verb in ipairs { "partition", "isolate", "inbound" } do can[verb], why[verb] = can.link, why.link end
     return can, why
 end
 

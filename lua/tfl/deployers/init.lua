@@ -1,5 +1,6 @@
 --- The deployers by name: what `-d` takes.
 local errors = require "tfl.errors"
+local kinds = require "tfl.kinds"
 local suggest = require "tfl.suggest"
 
 local M = {}
@@ -39,6 +40,19 @@ function M.refusal(backend, verb)
     if backend.capabilities[verb] then return nil end
     local why = backend.why and backend.why[verb]
     return ("the deployer %s cannot do that%s"):format(backend.name, why and " (" .. why .. ")" or "")
+end
+
+--- Why links of these nodes cannot be faulty there, or nil.
+---@param backend table
+---@param nodes table[]
+---@return string|nil
+function M.links_refusal(backend, nodes)
+    local refusal = M.refusal(backend, "link") or kinds.refusal(nodes, "link")
+    for _, node in ipairs(nodes) do
+        local said = not refusal and node.kind.relay == "inbound" and M.refusal(backend, "inbound")
+        refusal = said and ("nodes of the kind %s: %s"):format(node.kind.name, said) or refusal
+    end
+    return refusal
 end
 
 --- Refuses what a plan needs beside links and chaos, and its deployer cannot do.

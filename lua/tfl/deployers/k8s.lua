@@ -20,9 +20,10 @@ local wait = require "tfl.core.wait"
 local Local = base.class
 local K8s = setmetatable({}, { __index = Local })
 K8s.__index = K8s
-for name, method in pairs(require "tfl.deployers.k8s.watch") do K8s[name] = method end
+for _, part in ipairs { "watch", "beside", "links" } do
+    for name, method in pairs(require("tfl.deployers.k8s." .. part)) do K8s[name] = method end
+end
 
-local NO_LINKS = "relays stand on 127.0.0.1, and pods speak to each other"
 local FIRST_PORT = 8080 -- each pod has an address of its own, so all nodes have the same ports
 local KILL_SECONDS = 60
 local STOP_SECONDS = 15 -- for the cluster, which sends SIGKILL after ten, to say that it is done
@@ -33,23 +34,25 @@ local M = {
     genesis_delay_ms = function(n) return 5000 + 500 * n end, -- pods of one machine come up about two in a second
     capabilities = {
         start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true, start_node = true,
+        partition = true, isolate = true, link = true,
     },
+    relays_apart = true, -- they do not stand still when tfl does
     defaults = function()
         settings.read() -- what it refuses, tfl check does, too
         return compose_settings.cluster()
     end,
     ready_seconds = settings.ready_seconds,
     why = {
-        link = NO_LINKS, partition = NO_LINKS, isolate = NO_LINKS,
+        inbound = "they have one address for all who dial them, and of pods it cannot be told who does",
         snapshot = "the disks of nodes are in the cluster, where tfl cannot copy them",
     },
 }
 
----@param options table {run_id, dir, event, problem, say}
+---@param options table {run_id, dir, event, problem, say, stalled}
 ---@return table deployer
 function M.new(options)
     local made = setmetatable(base.new(options), K8s)
-    made.run_id, made.problem, made.say = options.run_id, options.problem, options.say
+    made.run_id, made.problem, made.say, made.stalled = options.run_id, options.problem, options.say, options.stalled
     made.own, made.by_object, made.by_pod, made.tasks = {}, {}, {}, {}
     made.batch = gather.new(function(batch) made:install(batch) end)
     return made
@@ -122,6 +125,7 @@ function K8s:prepare(plan)
     self.core:unbind(port)
     self.cluster:open(port, namespace, function(err) self:lost(err) end)
     self:begin_watch()
+    if self.links then self.links:begin() end
 end
 
 function K8s:apply(items)
@@ -143,11 +147,11 @@ function K8s:add_nodes(nodes)
     end
     table.move(nodes, 1, #nodes, #self.nodes + 1, self.nodes)
     self:apply(items)
-    if not self.run.node_ports then return end
+    if not self.run.node_ports and not self.links then return end
     local services = self.cluster:read { "get", "services", "-n", self.run.namespace, "-l", "tfl.run=" .. self.run.run }
     for _, service in ipairs(services.items) do
         local own = self.by_object[service.metadata.name]
-        own.node_ports = {}
+        own.address, own.node_ports = service.spec.clusterIP, {}
         for _, port in ipairs(service.spec.ports) do
             if port.protocol == "TCP" then own.node_ports[port.port] = port.nodePort end
         end
@@ -188,6 +192,7 @@ end
 --- Installs the nodes that are to start now, which are new or not as they were.
 function K8s:install(batch)
     local items = {}
+    if self.links then self.links:flush() end
     for _, own in ipairs(batch) do
         own.replicas = 1
         for _, object in ipairs(objects.node(self.run, own.wanted)) do items[#items + 1] = object end
@@ -195,6 +200,7 @@ function K8s:install(batch)
     self:apply(items)
 end
 
+--- Raises spawn, about it.
 local function fail(own, fmt, ...)
     local err = errors.new("spawn", "%s: " .. fmt, own.name, ...)
     err.node = own.name
@@ -202,7 +208,7 @@ local function fail(own, fmt, ...)
 end
 
 --- Waits until its container runs.
-local function wait_running(self, own)
+function K8s:wait_running(own)
     local slow = os.getenv "SLOW_TEST_ENV" == "true" and 2 or 1
     local seconds = slow * self.settings.deployment_seconds
     local deadline = task.now() + seconds
@@ -233,28 +239,11 @@ function K8s:launch(node, spec)
         self.batch:add(own)
         own.key = key
     end
-    wait_running(self, own)
+    self:wait_running(own)
     self.core:adopt(node.name)
     own.up = true
     own.following = self:spawn("log", self.follow_log, self, own, spec.log, own.running)
     if own.trouble then self:ended(own) end
-end
-
---- Makes a pod like the node's, runs the program in it, takes it away. $1: its file, $2: the program, then arguments.
-local BESIDE = [[
-file=$1; shift
-pod=$(%s create -f "$file" -o name) || exit 125
-%s wait --for=condition=Ready --timeout=60s "$pod" >/dev/null && %s exec "$pod" -- "$@"
-code=$?
-%s delete "$pod" --now --wait=false >/dev/null
-exit $code]]
-
---- In a pod of its own, like the node's, with its disk.
-function K8s:command(spec, program)
-    local words = self.cluster:words { "-n", self.run.namespace }
-    for i, word in ipairs(words) do words[i] = "'" .. word:gsub("'", "'\\''") .. "'" end
-    local script = BESIDE:gsub("%%s", (table.concat(words, " "):gsub("%%", "%%%%")))
-    return { "sh", "-c", script, "sh", ("%s/k8s/%s-beside.json"):format(self.dir, self.own[spec.name].object), program or spec.argv[1] }
 end
 
 -- ---- stop

@@ -21,7 +21,7 @@ local M = {
     genesis_delay_ms = function(n) return 1000 + 10 * n end, -- JUDGING, Time
     capabilities = {
         start = true, stop = true, restart = true, kill = true, pause = true, resume = true, logs = true,
-        partition = true, isolate = true, link = true, start_node = true, snapshot = true,
+        partition = true, isolate = true, link = true, inbound = true, start_node = true, snapshot = true,
     },
 }
 
@@ -64,9 +64,8 @@ function Local:peer_at(from, index)
     if not self.links or not port then return { host = self:host(node, true), port = port } end
     local key = from .. "/" .. name
     if not self.relays[key] then
-        local listen = self.core:reserve(1)[1]
-        self.core:unbind(listen)
-        self.links:edge { from = from, to = name, listen = listen, target = port }
+        local listen = self:relay_port()
+        self.links:edge { from = from, to = name, listen = listen, host = self:target_host(node), target = port }
         self.relays[key] = listen
     end
     return { host = self.relay_host or HOST, port = self.relays[key] }
@@ -80,13 +79,25 @@ function Local:host(_, _for_nodes) return HOST end
 function Local:genesis_delay_ms(n) return M.genesis_delay_ms(n) end
 function Local:capabilities() return M.capabilities end
 
+function Local:make_links(plan) self.links = links.new { seed = plan.seed, host = self.relay_host } end
+
+--- A port at which a relay can listen.
+function Local:relay_port()
+    local port = self.core:reserve(1)[1]
+    self.core:unbind(port)
+    return port
+end
+
+--- The literal address of a node, as its relays find it; nil: 127.0.0.1.
+---@param _ table node
+function Local:target_host(_) end
+
 --- Nodes that have one address for all who dial them get one relay, which finds out who does.
 local function add_inbound(self, nodes)
     for _, node in ipairs(nodes) do
         local port = node.kind.relay == "inbound" and own_port(self, node.index)
         if port then
-            local listen = self.core:reserve(1)[1]
-            self.core:unbind(listen)
+            local listen = self:relay_port()
             self.links:inbound { to = node.name, listen = listen, target = port }
             self.inbound[node.name] = listen
         end
@@ -96,7 +107,7 @@ end
 --- Reserves the addresses of all nodes.
 function Local:prepare(plan)
     self.plan = plan
-    if plan.links then self.links = links.new { seed = plan.seed, host = self.relay_host } end
+    if plan.links then self:make_links(plan) end
     self.kinds = node_specs.new {
         plan = plan, nodes = function() return self.nodes end, site = function(node) return self:site(node) end,
         reach = function(from, index) return self:peer_at(from, index) end,
@@ -157,6 +168,8 @@ end
 function Local:link_fault(spec) return self.links:fault(spec) end
 function Local:link_heal(id) return self.links:heal(id) end
 function Local:link_counts(id) return self.links:counts(id) end
+--- Relays that are not of this process are asked whether they are there, and whether they have stood still. Raises when they are gone.
+function Local:link_look() end
 
 --- What tfl.exec takes to run a program as the node's own is run, in its folder; arguments come after it.
 ---@param spec tfl.NodeSpec

@@ -16,7 +16,7 @@ local SECONDS = 60
 local SHOWN = 1200
 
 --- What a run makes in a namespace that is not its own.
-local KINDS = "statefulsets,daemonsets,services,configmaps,secrets,persistentvolumeclaims"
+local KINDS = "statefulsets,daemonsets,pods,services,configmaps,secrets,persistentvolumeclaims"
 
 local function has_helm()
     local ok, result = pcall(proc.exec, { "helm", "version", "--short", timeout = 20 })

@@ -8,6 +8,8 @@ local GRACE = 10 -- seconds between SIGTERM and SIGKILL, when the cluster ends a
 --- Where disks of nodes lie on the cluster's own nodes, when no StorageClass makes volumes: a folder that all may write to.
 M.HOST_FOLDER = "/var/tmp"
 M.SWEEPER = "tfl-sweeper"
+--- The relays in the links between nodes, and the port where they are told of faults.
+M.RELAY, M.RELAY_PORT = "tfl-relay", 8080
 
 --- What the objects of one run share.
 ---@class tfl.K8sRun
@@ -210,6 +212,30 @@ function M.sweeper(run)
                     } },
                 },
             },
+        },
+    }
+end
+
+--- The relays of all links: one pod, which nothing makes again, as its links would be gone with it.
+---@param run tfl.K8sRun
+---@param seed integer
+function M.relay(run, seed)
+    return {
+        apiVersion = "v1", kind = "Pod", metadata = labelled(run, M.RELAY, { ["tfl.object"] = M.RELAY }),
+        spec = {
+            restartPolicy = "Never", terminationGracePeriodSeconds = 1, shareProcessNamespace = true, automountServiceAccountToken = false,
+            enableServiceLinks = false, securityContext = pod_security { claims = true },
+            containers = { {
+                name = "relay", image = run.image, imagePullPolicy = run.pull_policy,
+                command = { "/usr/local/bin/tfl-relay", "--host", "$(TFL_POD_IP)", "--port", tostring(M.RELAY_PORT), "--seed",
+                    ("%d"):format(seed) },
+                env = {
+                    { name = "TFL_POD", value = "1" }, { name = "TFL_LOG", value = "info" },
+                    { name = "TFL_POD_IP", valueFrom = { fieldRef = { fieldPath = "status.podIP" } } },
+                },
+                securityContext = security(),
+                resources = { requests = { cpu = "50m", memory = "64Mi" }, limits = { cpu = "2", memory = "1Gi" } },
+            } },
         },
     }
 end

@@ -24,9 +24,9 @@ local HOPELESS = {
     CreateContainerError = true, RunContainerError = true, ImageInspectError = true,
 }
 
-local function container_of(pod)
+local function container_of(own, pod)
     for _, status in ipairs(pod.status.containerStatuses or {}) do
-        if status.name == "node" then return status end
+        if status.name == (own.container or "node") then return status end
     end
     return {}
 end
@@ -34,6 +34,10 @@ end
 --- A node has ended: once its last words are in the log, it is told to be stopped, or exited when nobody asked.
 function Watch:ended(own, code, why)
     if not own.up or own.ending then return end
+    if own.lost then
+        why = own.leaving and "its pod was deleted, and not by tfl" or why
+        return own.lost(why or "its program ended with exit code " .. tostring(code))
+    end
     own.ending, own.why = true, why
     self:spawn("end", function()
         if own.following then own.following:wait(LOG_SECONDS) end
@@ -62,10 +66,10 @@ end
 
 --- A pod is as it is said here.
 local function look(self, own, pod)
-    local status, meta = container_of(pod), pod.metadata
+    local status, meta = container_of(own, pod), pod.metadata
     local state, uid = status.state or {}, meta.uid
     if uid == own.spent then return end -- of an earlier start
-    own.uid, own.leaving = uid, meta.deletionTimestamp ~= nil
+    own.uid, own.leaving, own.ip = uid, meta.deletionTimestamp ~= nil, pod.status.podIP
     local over = state.terminated or (status.lastState or {}).terminated
     if pod.status.phase == "Failed" and pod.status.reason then
         own.trouble = with_message(pod.status.reason, pod.status.message)
@@ -106,7 +110,7 @@ local function follow_pods(self)
             local own = own_of(self, pod)
             if own then look(self, own, pod) end
         end
-        for _, own in pairs(self.own) do
+        for _, own in pairs(self.by_object) do
             if own.uid and not there[own.uid] then gone(self, own, own.uid, "its pod was deleted, and not by tfl") end
         end
     end)
@@ -210,7 +214,7 @@ function Watch:follow_log(own, path, uid)
         pcall(function()
             local next_line
             next_line, close = self.cluster:lines(self.cluster:path("pods", own.pod .. "/log"),
-                "container=node&follow=true&timestamps=true" .. again())
+                "container=" .. (own.container or "node") .. "&follow=true&timestamps=true" .. again())
             for line in next_line do
                 local stamp, said = line:match "^(%S+) ?(.*)$"
                 if stamp and is_new(stamp, line) then
