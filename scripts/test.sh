@@ -1,28 +1,32 @@
 #!/usr/bin/env bash
 # Every check of the project: lint, C unit specs, busted specs through the built tfl, fuzz targets, and that nothing is left behind.
 # What takes long to compute (cppcheck, clang-tidy, the clang build, the fuzz targets) runs beside the specs, on time that they leave.
-#   scripts/test.sh [--yes] [--fast] [--only PATTERN]
+#   scripts/test.sh [--yes] [--fast] [--only PATTERN] [--cluster DIR]
 #     --yes    install missing packages without asking (as CI=true does)
 #     --fast   leave out what takes long and rarely fails: clang-tidy, the clang build, the fuzz targets (counted as skipped)
 #     --only   only groups whose name holds PATTERN (an extended regular expression), as lint, c-specs, spec/liveness, fuzz
+#     --cluster  folder with a build.sh, up.sh and down.sh that make a cluster for the specs of -d k8s (scripts/test/cluster.sh). Where
+#              TFL_TEST_KUBECONFIG names one, that one is used as it is
 # The last line is `N passed, N failed, N skipped`. Exit 1 when anything failed, or, with CI=true, was skipped (but for specs that
-# need a cluster, while TFL_TEST_KUBECONFIG names none).
+# need a cluster, while there is none and --cluster names no folder).
 set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
 . "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/setup/lib.sh"
 # shellcheck source=scripts/setup/docker.sh
 . "$root/scripts/setup/docker.sh"
 
-yes=0 fast=0 only=.
+yes=0 fast=0 only=. cluster=''
 while [ $# -gt 0 ]; do
     case $1 in
     --yes) yes=1 ;;
     --fast) fast=1 ;;
     --only) only=${2:?--only needs a pattern} && shift ;;
-    *) die "usage: scripts/test.sh [--yes] [--fast] [--only PATTERN]" 2 ;;
+    --cluster) cluster=$(readlink -f -- "${2:?--cluster needs a folder}") && shift ;;
+    *) die "usage: scripts/test.sh [--yes] [--fast] [--only PATTERN] [--cluster DIR]" 2 ;;
     esac
     shift
 done
+[ -z "$cluster" ] || [ -f "$cluster/up.sh" ] || die "--cluster $cluster: there is no up.sh in that folder" 2
 ensure_packages "$yes" run compose test
 cd "$root"
 
@@ -45,8 +49,14 @@ stop() {
     [ -z "$pids" ] || kill $pids 2>/dev/null || true
     exit 130
 }
+# finish: what this script has started beside its groups goes, however it ends.
+finish() {
+    trap '' INT TERM
+    [ ! -e "$logs/cluster.started" ] || scripts/test/cluster.sh down "$cluster" "$logs/cluster" >&2 || true
+    stop_engine
+}
 trap stop INT TERM
-trap stop_engine EXIT
+trap finish EXIT
 
 # one NAME SECONDS COMMAND…: runs it with a time limit. It may write "passed failed skipped" to $TFL_COUNTS, else it counts as one by
 # its exit code. Its output is shown when anything failed, and kept in build/test; the counts go to a file for `add`.
@@ -95,12 +105,21 @@ join() {
 }
 
 # long_first: the order of its lines, but those of a minute or more before the others, or the last one of them runs alone.
-long='/(deployers/(compose|custom)|fault_scenarios|fault_judging|transactions|kinds/custom|kinds/programs|chaos|judging|links|hang|repl|scenario|leftovers)_'
+long='/(deployers/(compose|custom|k8s)|fault_scenarios|fault_judging|transactions|kinds/custom|kinds/programs|chaos|judging|links|hang|repl|scenario|leftovers)_'
 long_first() {
     local all
     all=$(cat)
     grep -E "$long" <<<"$all" || true
     grep -vE "$long" <<<"$all" || true
+}
+
+# needs MODULE: does a wanted spec file use this module of spec/support?
+needs() {
+    local file
+    while IFS= read -r file; do
+        [[ ! ${file%_spec.lua} =~ $only ]] || return 0
+    done < <(grep -rl --include='*_spec.lua' "spec\\.support\\.$1\"" spec)
+    return 1
 }
 
 # slow NAME …: a group that --fast leaves out.
@@ -137,22 +156,37 @@ group build/dev 300 scripts/test/build.sh dev
 only=$wanted
 compute &
 computing=$!
+! needs docker || start_engine "$logs/dockerd.log"
+[ -z "${TFL_TEST_KUBECONFIG:-}" ] && [ -n "$cluster" ] && needs k8s || cluster=''
+if [ -n "$cluster" ]; then
+    start_engine "$logs/dockerd.log"
+    one cluster 2400 scripts/test/cluster.sh up "$cluster" "$logs/cluster" &
+    starting=$!
+fi
 group c-specs 300 scripts/test/c_specs.sh
-while IFS= read -r file; do
-    [[ ! ${file%_spec.lua} =~ $only ]] || { start_engine "$logs/dockerd.log" && break; }
-done < <(grep -rl --include='*_spec.lua' 'spec\.support\.docker"' spec)
+if [ -n "$cluster" ]; then
+    wait "$starting" || true
+    # shellcheck source=/dev/null
+    [ ! -e "$logs/cluster" ] || . "$logs/cluster"
+fi
 lua5.4 spec/support/leaks.lua snapshot "$logs/before"
 while IFS= read -r file; do
-    if [ -z "${TFL_TEST_KUBECONFIG:-}" ] && grep -q 'spec\.support\.k8s"' "$file"; then
+    limit=300
+    ! grep -q 'spec\.support\.k8s"' "$file" || limit=500 # pods take their time
+    if [ -z "${TFL_TEST_KUBECONFIG:-}" ] && [ "$limit" = 500 ]; then
         [[ ${file%_spec.lua} =~ $only ]] || continue
         printf 'skip   %-32s TFL_TEST_KUBECONFIG names no cluster\n' "${file%_spec.lua}"
         echo "0 0 1" >"$logs/total.cluster.${file//\//.}"
         excused=$((excused + 1)) # no script here can install a cluster
         continue
     fi
-    beside "${file%_spec.lua}" 300 scripts/test/spec.sh "$file"
+    beside "${file%_spec.lua}" "$limit" scripts/test/spec.sh "$file"
 done < <(find spec -name '*_spec.lua' | LC_ALL=C sort | shuf --random-source=<(yes "$seed") | long_first)
 join
+if [ -n "$cluster" ]; then
+    one cluster-end 240 scripts/test/cluster.sh down "$cluster" "$logs/cluster" &
+    wait $! || true
+fi
 # In CI nobody else runs anything: every run that is left is ours. Elsewhere only what has our mark in its environment.
 leaks_of=("TFL_TEST_MARK=$TFL_TEST_MARK")
 [ "${CI:-}" != true ] || leaks_of=()

@@ -271,6 +271,99 @@ end)]]
         assert.truthy(result.out:find "left behind: process %d+: sleep 30", result.text)
     end)
 
+    -- A folder of scripts that make a cluster, and what they need here. All that is called goes to the file calls. up.sh starts a server
+    -- that down.sh forgets; more: what up.sh does at last.
+    local function cluster(dir, more)
+        local log = quote(support.path "calls")
+        local function program(path, text)
+            support.write(path, "#!/bin/bash\n" .. text .. "\n")
+            os.execute("chmod +x " .. quote(path))
+        end
+        program(dir .. "/made by/build.sh", ([[echo build >>%s
+mkdir -p "$TFL_K8S_DIR/bin"
+cat >"$TFL_K8S_DIR/bin/kubectl" <<'E'
+#!/bin/bash
+case "$*" in *readyz*) [ -e "$TFL_K8S_DIR/run/up" ] ;; *pods*) echo "of ${KUBECONFIG##*/}" ;; esac
+E
+chmod +x "$TFL_K8S_DIR/bin/kubectl"]]):format(log))
+        program(dir .. "/made by/up.sh", ([[echo up >>%s
+mkdir -p "$TFL_K8S_DIR/run/pid"; cd "$TFL_K8S_DIR/run"
+bash -c 'exec -a "$0" sleep 300' "$TFL_K8S_DIR/run/server" >/dev/null 2>&1 &
+echo $! >pid/server; echo $$ >pid/stale; echo config >kubeconfig
+%s
+touch up]]):format(log, more or ""))
+        program(dir .. "/made by/down.sh", ("echo down >>%s"):format(log))
+        program(support.dir() .. "/bin/ctr", ([[echo "ctr ${*:3:4}" >>%s]]):format(log))
+        program(support.dir() .. "/bin/docker", "echo amd64")
+        program(support.dir() .. "/bin/ip", "") -- of this machine another cluster may have some
+        program(dir .. "/scripts/build/build_test_image.sh", "exit 0")
+        return { CI = "true", PATH = support.dir() .. "/bin:" .. os.getenv "PATH", TFL_K8S_DIR = support.dir() .. "/k 8s",
+            TFL_TEST_KUBECONFIG = "" }
+    end
+    local function calls()
+        return ((support.read(support.path "calls") or ""):gsub("\n", " "))
+    end
+    local ON_CLUSTER = [[
+it("is on a cluster", function() -- as with require "spec.support.k8s"
+    assert.equal("of kubeconfig\n", io.popen('KUBECONFIG="$TFL_TEST_KUBECONFIG" kubectl get pods'):read "a") %s
+end)]]
+
+    it("makes a cluster for the specs that need one, and stops it whatever they did", function()
+        for verdict, rest in pairs { ["4 passed, 0 failed, 0 skipped"] = "", ["3 passed, 1 failed, 0 skipped"] = 'error "broken"' } do
+            os.remove(support.path "calls")
+            os.execute("rm -rf " .. quote(support.dir() .. "/a tree"))
+            local dir = small(ON_CLUSTER:format(rest))
+            local result = test(dir, cluster(dir), "--only", "^spec/one", "--cluster", dir .. "/made by")
+            assert.equal(verdict, result.out:match "([^\n]*)\n$", result.text)
+            assert.equal("build down up ctr -n k8s.io images import down ", calls())
+            support.assert_nothing_left()
+        end
+    end)
+
+    it("counts a cluster that does not come up as a failure, with what was said last, and one that leaves something", function()
+        local dir = small(ON_CLUSTER:format "")
+        local env = cluster(dir, "echo broken-on-purpose; exit 4")
+        local result = test(dir, env, "--only", "^spec/one", "--cluster", dir .. "/made by")
+        assert.equal(1, result.code)
+        assert.equal("2 passed, 1 failed, 1 skipped", result.out:match "([^\n]*)\n$", result.text)
+        assert.matches("FAILED cluster .*broken%-on%-purpose.*up%.sh ended with exit code 4", result.out)
+        assert.equal("build down up down ", calls())
+        support.assert_nothing_left()
+        local left = support.path "left"
+        cluster(dir, ([[bash -c 'exec -a "$0" sleep 300' "$PWD/other" >/dev/null 2>&1 & echo $! >%s]]):format(quote(left)))
+        result = test(dir, env, "--only", "^spec/one", "--cluster", dir .. "/made by")
+        os.execute("kill $(cat " .. quote(left) .. ")")
+        assert.equal(1, result.code)
+        assert.matches("FAILED cluster%-end .*left behind:\n +%d+ [^\n]*/run/other 300\n", result.out)
+    end)
+
+    it("uses a cluster that is named or up as it is, and stops one it has started when it is told to stop", function()
+        local dir = small(ON_CLUSTER:format 'if io.open "wait" then os.execute "touch at; sleep 50" end')
+        local env = cluster(dir)
+        env.TFL_TEST_KUBECONFIG, env.PATH = support.write("own/kubeconfig", "x"), support.dir() .. "/k 8s/bin:" .. env.PATH
+        support.sh(("TFL_K8S_DIR=%s bash %s"):format(quote(env.TFL_K8S_DIR), quote(dir .. "/made by/build.sh")))
+        os.remove(support.path "calls")
+        local words = { "--only", "^spec/one", "--cluster", dir .. "/made by" }
+        local result = test(dir, env, table.unpack(words))
+        assert.equal(0, result.code, result.text)
+        assert.equal("", calls())
+        env.TFL_TEST_KUBECONFIG = ""
+        support.write(dir .. "/wait", "")
+        local handle = support.start { program = dir .. "/scripts/test.sh", env = env, table.unpack(words) }
+        support.eventually(function() return support.read(dir .. "/at") end, 20)
+        handle:signal "TERM"
+        assert.equal(130, handle:wait(20).code)
+        assert.equal("build down up ctr -n k8s.io images import down ", calls())
+        support.assert_nothing_left()
+        support.sh(("TFL_K8S_DIR=%s bash %s"):format(quote(env.TFL_K8S_DIR), quote(dir .. "/made by/up.sh")))
+        os.remove(dir .. "/wait")
+        os.remove(support.path "calls")
+        result = test(dir, env, table.unpack(words))
+        assert.equal(0, result.code, result.text)
+        assert.equal("build ctr -n k8s.io images import ", calls())
+        support.sh(("kill $(cat %s)"):format(quote(env.TFL_K8S_DIR .. "/run/pid/server")))
+    end)
+
     it("counts cmocka tests one by one, and programs that crash", function()
         local file = support.write("ctest.txt", table.concat({
             "1: 1..3", "1: ok 1 - a", "1: not ok 2 - b", "1: # why", "1: ok 3 - c # SKIP",

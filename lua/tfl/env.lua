@@ -53,15 +53,19 @@ M.rows = {
     { "LOGOS_BLOCKCHAIN_TESTNET_IMAGE_PULL_POLICY", "`-d k8s`: `IfNotPresent` (the default), `Always` or `Never`", "deployers/k8s" },
     { "K8S_RUNNER_NAMESPACE",
         "the namespace (one of the run's own, `tfl-…`); one that is there already stays, and only what the run made goes",
-        "deployers/k8s" },
+        "deployers/k8s_settings" },
     { "K8S_RUNNER_RELEASE",
-        "prefix of the names of all objects of a run, for several in one namespace, and the name of its release in helm", "deployers/k8s" },
+        "prefix of the names of all objects of a run, for several in one namespace, and the name of its release in helm",
+        "deployers/k8s_settings" },
     { "K8S_RUNNER_NODE_HOST",
-        "name or address of a node of the cluster: nodes are reached there by NodePorts, not through the API server", "deployers/k8s" },
-    { "K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS", "how long a pod may take until it runs (180)", "deployers/k8s" },
-    { "K8S_RUNNER_HTTP_TIMEOUT_SECS", "how long pods that run may take to be ready; wins over `TFL_READY_SECONDS`", "deployers/k8s" },
-    { "K8S_RUNNER_DEBUG", "set: tell what kubectl says, and all events of the run's objects", "deployers/k8s" },
-    { "K8S_RUNNER_PRESERVE", "set: what a run has made stays in the cluster; the command that removes it is told", "deployers/k8s" },
+        "name or address of a node of the cluster: nodes are reached there by NodePorts, not through the API server",
+        "deployers/k8s_settings" },
+    { "K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS", "how long a pod may take until it runs (180)", "deployers/k8s_settings" },
+    { "K8S_RUNNER_HTTP_TIMEOUT_SECS", "how long pods that run may take to be ready; wins over `TFL_READY_SECONDS`",
+        "deployers/k8s_settings" },
+    { "K8S_RUNNER_DEBUG", "set: tell what kubectl says, and all events of the run's objects", "deployers/k8s_settings" },
+    { "K8S_RUNNER_PRESERVE", "set: what a run has made stays in the cluster; the command that removes it is told",
+        "deployers/k8s_settings" },
     { "KUBECONFIG", "read by kubectl: which cluster `-d k8s` speaks to", "deployers/k8s" },
     { "DOCKER_HOST", "the Docker engine: `unix:///PATH` (`/var/run/docker.sock`), or `tcp://IP:PORT` of one that shares this host's files",
         "deployers/engine" },
@@ -81,8 +85,8 @@ M.rows = {
 
 --- Of tfl's own making (what it tells its nodes), and those of its tests.
 M.inner = {
-    "TFL_RUN_ID", "TFL_NODE", "TFL_POD", "TFL_TEST_SEED", "TFL_TEST_MARK", "TFL_TEST_JOBS", "TFL_TEST_KUBECONFIG", "TFL_TEST_K8S_IMAGE",
-    "TFL_COUNTS", "TFL_FUZZ_SECONDS", "TFL_SPECS",
+    "TFL_RUN_ID", "TFL_NODE", "TFL_POD", "TFL_POD_IP", "TFL_TEST_SEED", "TFL_TEST_MARK", "TFL_TEST_JOBS", "TFL_TEST_KUBECONFIG",
+    "TFL_TEST_K8S_IMAGE", "TFL_K8S_DIR", "TFL_COUNTS", "TFL_FUZZ_SECONDS", "TFL_SPECS",
 }
 
 --- Prefixes that are tfl's: what begins so and is not known is misspelt, or of another version.

@@ -26,7 +26,7 @@ A scenario file:
       t:nodes(p.nodes):network_star()                         -- or chain, ring, full, k_regular(k), layout(fn)
       t:slot_duration("200ms"):active_slot_coeff(0.5)
     end)
-    :with_run_duration(p.duration)
+    :with_run_duration(p.duration)                           -- or function(deployer) return deployer == "k8s" and "2m" or "30s" end
     :with_workload(tfl.workload("w", {start = function(self, ctx) ctx:sleep "1s" end}))
     :with_expectation(tfl.expectation("e", {evaluate = function(self, ctx)
       if ctx:node(0):client():consensus_info().height < 1 then ctx:fail("node-0 has no block") end

@@ -64,7 +64,7 @@ function M.environment(tfl, print)
 end
 
 ---@param file string
----@param options table {params, nodes, duration} from the command line
+---@param options table {params, nodes, duration, deployer} from the command line
 ---@return table[] scenarios raises usage or script errors
 function M.load(file, options)
     local stat = sys.stat(file)
@@ -72,6 +72,7 @@ function M.load(file, options)
     if stat.type ~= "file" then fail("usage", "%s is a %s, not a scenario file", file, stat.type) end
     local context = {
         params = options.params or {}, nodes = options.nodes, duration = options.duration, declared = {}, scenarios = {}, kinds = {},
+        deployer = options.deployer,
     }
     local env = M.environment(api.api(context), screen.print)
     local chunk, syntax = loadfile(file, "t", env)

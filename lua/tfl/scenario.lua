@@ -149,9 +149,14 @@ function Scenario:enable_node_control(options)
     return self
 end
 
---- How long the window of the run is: "30s", tfl.slots(100), tfl.blocks(50).
----@param d tfl.Duration
+--- How long the window of the run is: "30s", tfl.slots(100), tfl.blocks(50), or a function that gives one for the name of the deployer
+--- ("local", "compose", "k8s", that of a tfl.deployer), where things take longer on some.
+---@param d tfl.Duration|fun(deployer: string): tfl.Duration
 function Scenario:with_run_duration(d)
+    if type(d) == "function" then
+        local deployer = self.context.deployer
+        d = d(deployer ~= "host" and deployer or "local")
+    end
     duration.to_seconds(d, { slot_seconds = 1, f = 1 }, "with_run_duration") -- is it one at all?
     self.duration = d
     return self

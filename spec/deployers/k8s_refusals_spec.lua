@@ -1,0 +1,40 @@
+--- `-d k8s` where there is no cluster.
+local support = require "spec.support"
+
+support.guard()
+
+describe("-d k8s without a cluster", function()
+    it("is told by tfl doctor in a sentence, without what kubectl logs", function()
+        local kubectl = support.write("bin/kubectl", [[#!/bin/sh
+[ "$2" = current-context ] && [ -n "$CONTEXT" ] && echo mine && exit 0
+echo 'E1128 22:30:10.123456   4711 memcache.go:238] could not get current server API group list: dial tcp 127.0.0.1:8080' >&2
+echo 'The connection to the server localhost:8080 was refused - did you specify the right host or port?' >&2
+exit 1
+]])
+        os.execute("chmod +x " .. support.quote(kubectl))
+        local env = { PATH = kubectl:match "^(.*)/" .. ":" .. os.getenv "PATH" }
+        local said = support.run({ "doctor", env = env }).out
+        assert.matches("✗ kubectl   no context is chosen, so no cluster: set KUBECONFIG", said, 1, true)
+        env.CONTEXT = "yes"
+        said = support.run({ "doctor", env = env }).out
+        assert.matches("✓ kubectl   context mine\n  ✗ cluster   kubectl get nodes: The connection to the server localhost:8080 was refused",
+            said, 1, true)
+        assert.matches("the API server cannot be reached: is the cluster up, and KUBECONFIG the right one%?\n$", said)
+        assert.is_nil(said:find("memcache", 1, true), said)
+    end)
+
+    it("refuses settings that make no sense, before it asks anybody", function()
+        for name, values in pairs {
+            K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS = { "0", "-1", "nan", "inf", "1e300", "86401", "soon" },
+            K8S_RUNNER_HTTP_TIMEOUT_SECS = { "0", "nan", "inf", "1e300", "86401" },
+            K8S_RUNNER_NAMESPACE = { "Upper", "-x", ("x"):rep(64) }, K8S_RUNNER_RELEASE = { "a_b" }, K8S_RUNNER_NODE_HOST = { "a b" },
+            LOGOS_BLOCKCHAIN_TESTNET_IMAGE_PULL_POLICY = { "Sometimes" },
+        } do
+            for _, value in ipairs(values) do
+                local result = support.run { "check", "scenarios/liveness.lua", "-d", "k8s", env = { [name] = value, PATH = "/nowhere" } }
+                assert.equal(2, result.code, name .. "=" .. value .. ": " .. result.text)
+                assert.matches(name .. "=" .. value .. ": ", result.text, 1, true)
+            end
+        end
+    end)
+end)
