@@ -7,6 +7,7 @@
 #include "proc/exec.h"
 #include "proc/guardian.h"
 #include "proc/process.h"
+#include "proc/procfs.h"
 #include "proc/spawn.h"
 #include "proc/undo.h"
 
@@ -314,12 +315,24 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
+/* proc.load(pid) → seconds it ran so far, seconds it was ready and did not run, is it ready now | nil when nobody can tell. */
+static int l_load(lua_State *L)
+{
+    struct tfl_procfs_load load;
+    if (!tfl_procfs_load((pid_t)luaL_checkinteger(L, 1), &load))
+        return 0;
+    lua_pushnumber(L, (double)load.ran_ns / 1e9);
+    lua_pushnumber(L, (double)load.waited_ns / 1e9);
+    lua_pushboolean(L, load.ready);
+    return 3;
+}
+
 int tfl_open_proc(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"exec", l_exec}, {"guardian_start", l_guardian_start},
         {"guardian_bye", l_guardian_bye}, {"guardian_pid", l_guardian_pid}, {"ledger_add", l_ledger_add},
         {"ledger_done", l_ledger_done}, {"clean", l_clean}, {"state_dir", l_state_dir},
-        {"signal_number", l_signal_number}, {NULL, NULL}};
+        {"signal_number", l_signal_number}, {"load", l_load}, {NULL, NULL}};
     static const luaL_Reg none[] = {{NULL, NULL}};
     tfl_class(L, "tfl.proc", none, l_gc);
     luaL_newlib(L, functions);

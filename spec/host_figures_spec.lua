@@ -37,6 +37,27 @@ describe("the host's figures", function()
     end)
 end)
 
+describe("a process", function()
+    local starvation = require "tfl.starvation"
+
+    it("was kept from running when it waited, or is ready and does not run; not when it sleeps, hangs or works", function()
+        local one = starvation.process()
+        local function look(...) return one:look(...) end
+        assert.is_nil(look(10, 7, 1.0, 0.5, false))
+        assert.is_nil(look(11, 7, 1.1, 0.6, false), "a tenth of the time is nothing")
+        assert.equal(1, look(12, 7, 1.2, 1.0, false))
+        assert.is_nil(look(13, 7, 1.2, 1.0, false), "it sleeps, or hangs")
+        assert.is_nil(look(14, 7, 1.2, 1.0, true))
+        assert.equal(1, look(15, 7, 1.2, 1.0, true), "a wait that goes on is not counted yet")
+        assert.equal(3, look(16, 7, 1.2, 4.0, false), "and this long it was")
+        assert.is_nil(look(17, 7, 1.2, 4.0, true))
+        assert.is_nil(look(18, 7, 2.2, 4.0, true), "it works all the time")
+        assert.is_nil(look(19, 8, 0.0, 9.0, false), "another one")
+        assert.is_nil(look(20, 8))
+        assert.is_nil(look(21, 8, 0.0, 99.0, true), "nothing to compare with")
+    end)
+end)
+
 it("a run has them in its summary, and tells them when it does not pass", function()
     local result = nodes.run(nodes.scenario(":topology_with(function(t) t:nodes(1):slot_duration '50ms' end):with_workload(w)",
         nodes.WORKLOAD .. "function w:start(ctx) ctx:wait_for_height(1) ctx:sleep '1500ms' ctx:fail 'as it is meant to' end"))

@@ -131,6 +131,19 @@ it("the time of a line is that of its zone", function()
     for i, line in ipairs(lines) do assert.equal(at[line], t[i], line) end
 end)
 
+it("a line may be as long as it likes", function()
+    local path = support.path "long.log"
+    support.sh(("{ head -c 5000000 /dev/zero | tr '\\0' x; echo; echo ERROR boom; head -c 3000000 /dev/zero | tr '\\0' y; } >%s")
+        :format(path))
+    local rows = in_run([[
+        local logs, path = require "tfl.node_logs", ...
+        local run = {deployer = {log_path = function() return path end}, plan = {}}
+        local list = {}
+        for i, row in ipairs(logs.of(run, "node-0"):grep "") do list[i] = {#row.text, row.line} end
+        return list]], path)
+    assert.same({ { 5000000, 1 }, { 10, 2 }, { 3000000, 3 } }, rows)
+end)
+
 describe("expect_no_log", function()
     it("fails with node, line, time and slot, and passes when there is no such line", function()
         local result = nodes.run(short("ctx:wait_for_height(2)",

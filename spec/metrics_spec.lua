@@ -210,7 +210,8 @@ end)
 describe("the URL of Prometheus", function()
     it("is checked before anything runs; what may be a secret in it is not told", function()
         for url, said in pairs { ["https://127.0.0.1:9090"] = "not by https://",
-            ["http://127.0.0.1:99999"] = "http://127.0.0.1:99999: a URL", ["http://127.0.0.1:abc"] = "a URL", ["http://[::1"] = "a URL", ["http://u:p@ss@127.0.0.1"] = "=*: a URL",
+            ["http://127.0.0.1:99999"] = "http://127.0.0.1:99999: a URL", ["http://127.0.0.1:abc"] = "a URL",
+            ["http://[::1"] = "a URL", ["http://u:p@ss@127.0.0.1"] = "=*: a URL",
             ["http://u:ss/@127.0.0.1:9090"] = "=*: a URL", ["u:ss@127.0.0.1:9090"] = "=*: a URL", ["http://127.0.0.1:0"] = "a URL",
             ["http://127.0.0.1:9?token=ss"] = "=*: a URL", ["http://u:#ss@h"] = "=*: a URL" } do
             local result = support.run { "check", "scenarios/metrics.lua", env = { LOGOS_BLOCKCHAIN_METRICS_QUERY_URL = url } }

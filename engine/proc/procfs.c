@@ -73,6 +73,63 @@ bool tfl_procfs_kin(pid_t pid, struct tfl_procfs_kin *kin)
     return true;
 }
 
+static bool read_small(const char *path, char text[STAT_MAX])
+{
+    TFL_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, STAT_MAX - 1);
+    text[n > 0 ? n : 0] = '\0';
+    return n >= 0;
+}
+
+enum { THREADS_MAX = 256 };
+
+static bool add_load(pid_t pid, struct tfl_procfs_load *load, int *left);
+
+static bool add_thread(pid_t pid, long thread, struct tfl_procfs_load *load, int *left)
+{
+    char path[64], text[STAT_MAX];
+    unsigned long long ran, waited;
+    snprintf(path, sizeof path, "/proc/%d/task/%ld/schedstat", (int)pid, thread);
+    if (!read_small(path, text) || sscanf(text, "%llu %llu", &ran, &waited) != 2)
+        return false;
+    load->ran_ns += ran;
+    load->waited_ns += waited;
+    char state = tfl_procfs_state((pid_t)thread);
+    load->ready |= state == 'R' || state == 'D';
+    snprintf(path, sizeof path, "/proc/%d/task/%ld/children", (int)pid, thread);
+    if (read_small(path, text))
+        for (char *p = text, *end; (void)(thread = strtol(p, &end, 10)), end != p; p = end)
+            add_load((pid_t)thread, load, left);
+    return true;
+}
+
+static bool add_load(pid_t pid, struct tfl_procfs_load *load, int *left)
+{
+    char path[64];
+    bool told = false;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *dir = opendir(path);
+    if (!dir)
+        return false;
+    for (struct dirent *entry; *left > 0 && (entry = readdir(dir));) {
+        char *end;
+        long thread = strtol(entry->d_name, &end, 10);
+        if (*end || thread <= 0)
+            continue;
+        --*left;
+        told |= add_thread(pid, thread, load, left);
+    }
+    closedir(dir);
+    return told;
+}
+
+bool tfl_procfs_load(pid_t pid, struct tfl_procfs_load *load)
+{
+    int left = THREADS_MAX;
+    *load = (struct tfl_procfs_load){0};
+    return add_load(pid, load, &left);
+}
+
 /* A handle that never means another process. What /proc says of pid after this call is about the process of the handle,
  * or that one has ended and the handle reaches nobody. */
 static int pid_handle(pid_t pid)

@@ -18,6 +18,14 @@ struct tfl_procfs_kin {
 /* False: none such. */
 bool tfl_procfs_kin(pid_t pid, struct tfl_procfs_kin *kin);
 
+struct tfl_procfs_load {
+    uint64_t ran_ns,
+        waited_ns; /* so far: on a processor, and ready for one without getting it (once it has got one) */
+    bool ready;    /* now: a thread is ready, or waits for a device */
+};
+/* Of all threads of a process and of its children (of 256 threads at most). False: none such, or the kernel does not tell. */
+bool tfl_procfs_load(pid_t pid, struct tfl_procfs_load *load);
+
 /* Sends SIGKILL to the process with this pid and start time. True when it is there still (an ended one that nobody has
  * reaped is gone), false when it is gone. Never hits a later process with the same pid. */
 bool tfl_procfs_kill(pid_t pid, uint64_t start_time);

@@ -2,6 +2,8 @@
 --- memory, disk that is left, jumps of the clock, through the whole run. Never an excuse by itself: the judgement asks for the slots it
 --- spoiled (JUDGING, Host starved).
 local figures = require "tfl.host_figures"
+local proc = require "tfl.core.proc"
+local starvation = require "tfl.starvation"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
@@ -13,6 +15,10 @@ local M = {}
 
 --- Half of the time stalled, and the slot does not count for nodes that cannot tell themselves.
 local FULL_SHARE = 0.5
+--- As much of all processors stolen, and nobody can be in time.
+local STOLEN_SHARE = 0.25
+--- Between two looks at a node, in seconds.
+local NODE_SECONDS = 0.002
 --- When tfl itself stands still, so do the relays between the nodes, where they are its own: from here on that is a cut of all links.
 local STALL_MS = 1000
 --- Between two looks at what changes slowly, in seconds.
@@ -27,22 +33,24 @@ function M.start(run)
     local watch = setmetatable({
         run = run, lag_ms = 0, slots = {}, psi_first = sys.psi_full(), from = task.now(), processor_first = processor(),
         oom_first = oom_kills(), oom = 0, disk_free = sys.disk_free(run.dir), clock = figures.clock(), jumped_ms = 0,
+        kept = {}, processes = {}, spoilt = {},
     }, Watch)
     sys.loop_lag_ms()
     watch.task = task.spawn("host-watch", function()
-        local every = math.max(0.05, run.plan.slot_seconds)
-        local last, at, looked = sys.psi_full(), task.now(), 0
+        local every = math.max(0.05, run.plan.slot_seconds, NODE_SECONDS * #run.nodes)
+        local last, at, looked, ticks = sys.psi_full(), task.now(), 0, processor()
         while true do
             wait.sleep(every)
             local now, psi = task.now(), sys.psi_full()
             local lag = sys.loop_lag_ms()
             watch.lag_ms = math.max(watch.lag_ms, lag)
             if lag >= STALL_MS and run.plan.links and not run.plan.backend.relays_apart then run.faults:stalled(lag / 1000, 0) end
-            if psi and last and run.genesis_ms and (psi - last) / 1e6 > FULL_SHARE * (now - at) then
-                local slot = run:current_slot()
-                for s = slot - math.ceil((now - at) / run.plan.slot_seconds), slot do watch.slots[s] = true end
-            end
-            last, at = psi, now
+            if psi and last and (psi - last) / 1e6 > FULL_SHARE * (now - at) then watch:mark(watch.slots, now - at) end
+            local ticks_now = processor()
+            local all_late = lag / 1000 >= run.plan.slot_seconds or (figures.stolen(ticks, ticks_now) or 0) >= STOLEN_SHARE
+            if all_late then watch:mark(watch.spoilt, math.max(now - at, lag / 1000)) end
+            for _, node in ipairs(run.nodes) do watch:look_at(node.name, now) end
+            last, at, ticks = psi, now, ticks_now
             if now - looked >= SLOWLY then
                 looked = now
                 watch:look()
@@ -64,6 +72,36 @@ function Watch:look()
         record:event("host", { what = "clock_jump", ms = jump })
         self.jumped_ms = math.abs(jump) > math.abs(self.jumped_ms) and jump or self.jumped_ms
     end
+end
+
+--- The slots of the last so many seconds.
+function Watch:mark(set, seconds)
+    if not self.run.genesis_ms then return end
+    local slot = self.run:current_slot()
+    for s = slot - math.ceil(seconds / self.run.plan.slot_seconds), slot do set[s] = true end
+end
+
+--- Is a node that is a process of this host kept from running?
+function Watch:look_at(name, now)
+    local pid = self.run.started[name] and self.run.deployer:pid(name)
+    local ran, waited, ready
+    if pid then ran, waited, ready = proc.load(pid) end
+    self.processes[name] = self.processes[name] or starvation.process()
+    self.kept[name] = self.kept[name] or ran and {}
+    local seconds = self.processes[name]:look(now, pid, ran, waited, ready)
+    if seconds then self:mark(self.kept[name], seconds) end
+end
+
+--- The slots in which the host kept a node from running, or all of them; nil when nobody can tell.
+---@param name string
+---@return table<integer, boolean>|nil
+function Watch:kept_slots(name)
+    local kept, set = self.kept[name], {}
+    if not kept then return nil end
+    for _, some in ipairs { kept, self.slots, self.spoilt } do
+        for slot in pairs(some) do set[slot] = true end
+    end
+    return set
 end
 
 --- The set of slots in which the host stalled.

@@ -48,19 +48,34 @@ local function stamp(line)
         + (tonumber("0" .. f:gsub(",", ".")) or 0) - ahead
 end
 
+--- Calls fn(line) for each line of a text that comes in parts, until it gives true. Long lines cost no more than their length: a pattern
+--- for a line looks for its end from each of its bytes.
+---@param rest string what is left of the parts before
+---@param part string
+---@param fn fun(line: string): any
+---@return string rest, boolean done
+function M.lines(rest, part, fn)
+    local from = 1
+    while true do
+        local at = part:find("\n", from, true)
+        if not at then return rest .. part:sub(from), false end
+        local line = rest .. part:sub(from, at - 1)
+        from, rest = at + 1, ""
+        if fn(line) then return "", true end
+    end
+end
+
 --- Calls fn(line, number, file) for each line; colours are taken out. Lets others have their turn between parts of a long file.
 local function each_line(path, fn)
     local offset, number, rest = 0, 0, ""
     while true do
         local part, after = sys.read_from(path, offset)
         if not part or part == "" then break end
-        offset, part = after, rest .. part
-        local from = 1
-        for line, next_at in part:gmatch "([^\n]*)\n()" do
-            number, from = number + 1, next_at
+        offset = after
+        rest = M.lines(rest, part, function(line)
+            number = number + 1
             fn(line:find("\27", 1, true) and line:gsub("\27%[[%d;]*m", "") or line, number)
-        end
-        rest = part:sub(from)
+        end)
         wait.sleep(0)
     end
     if rest ~= "" then fn(rest, number + 1) end
@@ -78,8 +93,8 @@ function M.check_pattern(what, pattern)
     if not pcall(string.find, "", pattern) or bare:find "%%$" or plain:find("[", 1, true) or opened ~= closed then
         errors.usage("%s: %s is no Lua pattern (the signs ^$()%%.[]*+-? are escaped by a %% before them)", what, errors.show(pattern))
     elseif plain:find "|" or plain:find("(?", 1, true) or bare:find "\\" then
-        errors.usage("%s: %s looks like a regular expression, and Lua patterns are none: there is no | (ask twice; %%| is the sign), no (?…) "
-            .. "and no \\ (%%d is a digit, %%s a space, %%\\ the sign)", what, errors.show(pattern))
+        errors.usage("%s: %s looks like a regular expression, and Lua patterns are none: there is no | (ask twice; %%| is the sign), "
+            .. "no (?…) and no \\ (%%d is a digit, %%s a space, %%\\ the sign)", what, errors.show(pattern))
     end
 end
 

@@ -4,6 +4,7 @@ local client = require "tfl.core.client"
 local errors = require "tfl.errors"
 local foreign = require "tfl.foreign"
 local loader = require "tfl.loader"
+local node_logs = require "tfl.node_logs"
 local node_specs = require "tfl.node_specs"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
@@ -53,14 +54,9 @@ function looks.log(one)
         if not text then return false, at end
         if text == "" then return false, "no such line in its log yet" end
         one.log_from = at
-        text = (one.rest or "") .. text
-        local from = 1
-        for line, next_at in text:gmatch "([^\n]*)\n()" do
-            if line:find(one.await.log) then return true end
-            from = next_at
-        end
-        one.rest = text:sub(from)
-        if one.rest:find(one.await.log) then return true end
+        local found
+        one.rest, found = node_logs.lines(one.rest or "", text, function(line) return line:find(one.await.log) end)
+        if found or one.rest:find(one.await.log) then return true end
         wait.sleep(0) -- a node that floods its log must not keep others from their turn
     end
 end

@@ -113,25 +113,34 @@ function View:live_nodes()
 end
 
 --- Slots for which the host was too late: those that nodes with more than half of the stake were late for (JUDGING, Host
---- starved); of nodes that cannot tell, the slots in which the whole host stalled.
+--- starved); of nodes that cannot tell, the slots in which the whole host stalled. Where the kernel tells that a node was not kept from
+--- running, it is the node that was late, not the host; of one that does not answer, what the kernel tells is all there is.
 ---@return table<integer, boolean> slots, boolean complete false: a node was too slow to tell, so there may be more
+---@return table<string, table<integer, boolean>> own the late slots of each node that told, or is known to have been kept
 function View:late_slots()
-    local stake, told, all, complete = {}, false, 0, true
+    local stake, told, all, complete, own = {}, false, 0, true, {}
     for _, node in ipairs(self.nodes) do all = all + node.stake end
     self:each_node(function(node)
         if not self:is_live(node.name) then return end
         local ok, slots = pcall(self.clients[node.name].late_slots, self.clients[node.name], { timeout = ANSWER_SECONDS })
-        if not ok and type(slots) == "table" and slots.code == "timeout" then complete = false end
-        if not ok or not slots then return end
-        told = true
-        for _, slot in ipairs(slots) do stake[slot] = (stake[slot] or 0) + node.stake end
+        local kept, set = self.host:kept_slots(node.name), {}
+        if not ok and type(slots) == "table" and slots.code == "timeout" then
+            complete, set = false, kept
+        elseif ok and slots then
+            for _, slot in ipairs(slots) do set[slot] = (not kept or kept[slot]) and true or nil end
+        else
+            return
+        end
+        if not set then return end
+        told, own[node.name] = true, set
+        for slot in pairs(set) do stake[slot] = (stake[slot] or 0) + node.stake end
     end)
-    if not told then return self.host:late_slots(), complete end
+    if not told then return self.host:late_slots(), complete, own end
     local late = {}
     for slot, share in pairs(stake) do
         if share * 2 > all then late[slot] = true end
     end
-    return late, complete
+    return late, complete, own
 end
 
 --- How many peers every live node has now, for the report.

@@ -365,6 +365,22 @@ describe("a starved host", function()
         expect("fail", "lagging", liveness.judge(plan_of(), after))
     end)
 
+    it("excuses a node that was kept from running by itself to the end, and the chain that it holds back", function()
+        local function starved(own)
+            return agreed(every(2, S0, S0 + 78), {
+                observed = 75, best_height = 75, common_height = 40, best_slots = every(2),
+                nodes = { node(0, 75, S0 + 148), node(1, 75, S0 + 148), node(2, 40, S0 + 78, { late_slots = own }) },
+            })
+        end
+        expect("fail", "lagging", liveness.judge(plan_of(), starved()))
+        expect("fail", "lagging", liveness.judge(plan_of(), starved(late(S0 + 140, S0 + 149))))
+        local own = {}
+        for _, slot in ipairs(late(S0 + 79, S0 + 200)) do own[slot] = true end
+        local j = expect("inconclusive", "host_starved", liveness.judge(plan_of(), starved(own)))
+        assert.matches("the host was late for 0 of 150 slots (node-2 for 71); without them the bound holds (75 blocks", j.message, 1, true)
+        assert.matches("with them: node-2 is 35 blocks behind", j.message, 1, true)
+    end)
+
     it("is inconclusive when every slot was late", function()
         expect("inconclusive", "host_starved",
             liveness.judge(plan_of(), agreed({}, { late_slots = late(S0, S0 + W - 1) })))

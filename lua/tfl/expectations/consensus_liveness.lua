@@ -72,7 +72,9 @@ function Liveness:judge(run, upto)
     end
     local judgement, complete = verdict.judge_liveness(judged_plan(run, to), figures), true
     if judgement.verdict == "fail" then
-        figures.late_slots, complete = run:late_slots()
+        local own
+        figures.late_slots, complete, own = run:late_slots()
+        for _, node in ipairs(figures.nodes) do node.late_slots = own[node.name] end
         judgement = verdict.judge_liveness(judged_plan(run, to), figures)
     end
     return judgement, complete

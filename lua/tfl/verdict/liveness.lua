@@ -13,7 +13,7 @@ local CERTAIN = 1e6 -- −ln(1 − p) of a slot with p = 1: one such slot withou
 ---@field best_slots? integer[] slots of the blocks of the highest chain, when the feed gives them
 ---@field best_height? integer
 ---@field common_height? integer
----@field nodes {name:string, height:integer, tip_slot:integer, tip:string, stale:boolean, stake?:number}[]
+---@field nodes {name:string, height:integer, tip_slot:integer, tip:string, stale:boolean, stake?:number, late_slots?:table}[]
 ---@field late_slots? integer[]|table<integer, boolean> slots a node's timer fired late for, or with full PSI stalls
 
 --- The chance e^log_p in a message: "3e-27". Far below what a float can hold.
@@ -120,14 +120,15 @@ local function live_nodes(fig)
         if not node.stale then
             live[#live + 1] = {
                 name = node.name, height = node.height or 0, tip_slot = node.tip_slot or 0, tip = node.tip,
-                stake = node.stake,
+                stake = node.stake, late = node.late_slots,
             }
         end
     end
     return live
 end
 
---- Live nodes that ended more than `lag` blocks below the best; blocks of late slots are forgiven.
+--- Live nodes that ended more than `lag` blocks below the best; blocks of late slots are forgiven, of those that were late for all
+--- and of those that the node itself was late for.
 local function laggards(plan, fig, live, late)
     local best = { height = -1, tip_slot = -1 }
     for _, node in ipairs(live) do
@@ -139,8 +140,9 @@ local function laggards(plan, fig, live, late)
     for _, node in ipairs(live) do
         local blocks = math.max(fig.best_height or 0, best.height) - node.height
         local forgiven = 0
-        for slot in pairs(late) do
-            if slot > node.tip_slot and slot <= best.tip_slot then
+        -- its tip may be a block of its own, long after it left the others
+        for slot = math.min(node.tip_slot, fig.common_slot or node.tip_slot) + 1, late and best.tip_slot or -1 do
+            if late[slot] or node.late and node.late[slot] then
                 forgiven = forgiven + 1
             end
         end
@@ -255,12 +257,14 @@ end
 --- The judgement without regard to the host. What tells the user most comes first: a node that stopped
 -- following holds the common prefix back, so a majority that went on growing makes it `lagging`; then a chain
 -- that stood (`stalled`), then one that was too slow throughout (`too_few_blocks`), then nodes that are
--- behind for any other reason.
+-- behind for any other reason. late: slots that do not count; a node that is behind for its own late slots does not hold the chain
+-- back. nil: all count.
 local function judge(plan, fig, late)
     local live = live_nodes(fig)
-    local a = assess(plan, fig.canonical_slots, late, 1)
     local behind, keeping, best = laggards(plan, fig, live, late)
-    a.lag = behind[1] and behind[1].blocks or 0
+    local held_back = late and fig.best_slots and #behind == 0 and #laggards(plan, fig, live) > 0
+    local a = assess(plan, held_back and fig.best_slots or fig.canonical_slots, late or {}, 1)
+    a.lag, a.behind = behind[1] and behind[1].blocks or 0, behind
     if #live == 0 and not a.stalled then
         return "stalled", "no node was answering at the end of the run", a
     elseif #behind > 0 and majority_grew(plan, fig, live, keeping) then
@@ -296,6 +300,18 @@ local function figures_of(plan, fig, a, n_late)
     }
 end
 
+--- " (node-2 for 60)": how many slots of the window nodes that are behind were late for by themselves.
+local function kept_nodes(plan, behind)
+    local list = {}
+    for _, b in ipairs(behind) do
+        local n = 0
+        for slot = plan.s0, plan.s1 - 1 do n = n + (b.node.late and b.node.late[slot] and 1 or 0) end
+        if n > 0 then list[#list + 1] = { node = b.node, n = n } end
+    end
+    if #list == 0 then return "" end
+    return " (" .. names(list, function(one) return ("%s for %d"):format(one.node.name, one.n) end) .. ")"
+end
+
 ---@class tfl.Judgement
 ---@field verdict "pass"|"fail"|"infra"|"inconclusive"
 ---@field code string
@@ -313,7 +329,7 @@ function liveness.judge(plan, fig)
         return { verdict = "inconclusive", code = "no_sample", message = "no node and no block was seen", figures = {} }
     end
     local late, n_late = as_set(fig.late_slots)
-    local code, message, a = judge(plan, fig, {})
+    local code, message, a = judge(plan, fig)
     local figures = figures_of(plan, fig, a, n_late)
     if code == "ok" and plan.p and a.required == 0 then
         return {
@@ -326,7 +342,8 @@ function liveness.judge(plan, fig)
     elseif code == "ok" then
         return { verdict = "pass", code = "ok", message = message, figures = figures }
     end
-    if n_late > 0 then
+    local kept = kept_nodes(plan, a.behind)
+    if n_late > 0 or kept ~= "" then
         local again, _, b = judge(plan, fig, late)
         figures.late_in_window = b.late
         figures.canonical_without_late, figures.required_without_late = b.growth, b.required
@@ -334,9 +351,9 @@ function liveness.judge(plan, fig)
             return {
                 verdict = "inconclusive",
                 code = "host_starved",
-                message = ("the host was late for %d of %d slots; without them the bound holds (%d blocks, ≥ %d "
+                message = ("the host was late for %d of %d slots%s; without them the bound holds (%d blocks, ≥ %d "
                     .. "required), with them: %s; run it on a less busy host or with longer slots"):format(
-                    b.late, plan.window_slots, b.growth, b.required, message),
+                    b.late, plan.window_slots, kept, b.growth, b.required, message),
                 figures = figures,
             }
         end
