@@ -6,6 +6,7 @@
 #include "bindings/task.h"
 #include "proc/exec.h"
 #include "proc/guardian.h"
+#include "proc/lockfile.h"
 #include "proc/process.h"
 #include "proc/procfs.h"
 #include "proc/spawn.h"
@@ -221,6 +222,43 @@ static int l_ledger_done(lua_State *L)
     return 0;
 }
 
+/* ---- locks */
+
+static const char LOCK[] = "tfl.lock";
+
+struct lock {
+    char *path; /* NULL: let go of */
+    int fd;
+};
+
+static int l_lock_close(lua_State *L)
+{
+    struct lock *lock = luaL_checkudata(L, 1, LOCK);
+    if (lock->path)
+        tfl_lockfile_release(lock->path, lock->fd);
+    free(lock->path);
+    lock->path = NULL;
+    return 0;
+}
+
+/* proc.lock(path) → a lock (proc/lockfile.h) that is held until lock:close(), its collection, or the end of this tfl, however
+ * that comes; nil: somebody else has it. Raises io. */
+static int l_lock(lua_State *L)
+{
+    struct tfl_error err;
+    const char *path = luaL_checkstring(L, 1);
+    struct lock *lock = lua_newuserdatauv(L, sizeof *lock, 0);
+    *lock = (struct lock){0};
+    luaL_setmetatable(L, LOCK);
+    lock->fd = tfl_lockfile_take(path, &err);
+    if (lock->fd < 0) {
+        lua_pushnil(L);
+        return err.code == TFL_E_STATE ? 1 : tfl_raise(L, &err);
+    }
+    lock->path = tfl_strdup(path);
+    return 1;
+}
+
 /* ---- clean */
 
 static const char *text_of(struct json_object *what, const char *key)
@@ -332,9 +370,10 @@ int tfl_open_proc(lua_State *L)
     static const luaL_Reg functions[] = {{"exec", l_exec}, {"guardian_start", l_guardian_start},
         {"guardian_bye", l_guardian_bye}, {"guardian_pid", l_guardian_pid}, {"ledger_add", l_ledger_add},
         {"ledger_done", l_ledger_done}, {"clean", l_clean}, {"state_dir", l_state_dir},
-        {"signal_number", l_signal_number}, {"load", l_load}, {NULL, NULL}};
-    static const luaL_Reg none[] = {{NULL, NULL}};
+        {"signal_number", l_signal_number}, {"load", l_load}, {"lock", l_lock}, {NULL, NULL}};
+    static const luaL_Reg none[] = {{NULL, NULL}}, lock[] = {{"close", l_lock_close}, {NULL, NULL}};
     tfl_class(L, "tfl.proc", none, l_gc);
+    tfl_class(L, LOCK, lock, l_lock_close);
     luaL_newlib(L, functions);
     lua_pushcfunction(L, tfl_process_open(L));
     lua_setfield(L, -2, "start");

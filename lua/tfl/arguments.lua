@@ -68,7 +68,7 @@ function M.parser()
     local run = command("run", "run scenarios, one after the other")
     shared(run)
     run:option("--out", "folder for the evidence of one run; an earlier run in it is replaced"):argname "DIR"
-    run:option("--attach", "with -d compose: drive and control a stack that runs, and leave it up"):argname "PROJECT"
+    run:option("--attach", "with -d compose, k8s: drive and control a cluster that runs, and leave it up"):argname "NAME"
     run:flag("--keep", "keep the node data of runs that pass, too")
     run:flag("--json", "end stdout with the summary as one line of JSON")
     run:option("--junit", "write JUnit XML to this file"):argname "FILE"

@@ -1,5 +1,6 @@
 --- The command line: does what it says, returns the exit code.
 local arguments = require "tfl.arguments"
+local attach = require "tfl.deployers.attach"
 local bundle = require "tfl.bundle"
 local completion = require "tfl.completion"
 local deployers = require "tfl.deployers"
@@ -66,12 +67,11 @@ local function replayed_seed(dir)
 end
 
 --- The stack that --attach names; its seed and nodes are those of the run. Waits.
-local function attach(args)
-    if args.deployer ~= "compose" then errors.usage("--attach %s: that is for -d compose", args.attach) end
-    local stack = require("tfl.deployers.compose.attach").find(args.attach)
+local function attached(args)
+    local stack = attach.find(args.deployer, args.attach)
     for flag, said in pairs { seed = args.seed, nodes = args.nodes } do
-        local its = flag == "seed" and stack.seed or stack.started
-        if said ~= its then errors.usage("--%s %d: of the stack %s it is %d; leave the flag out", flag, said, args.attach, its) end
+        local its = flag == "nodes" and stack.started or stack[flag]
+        if its and said ~= its then errors.usage("--%s %d: of the stack %s it is %d; leave the flag out", flag, said, args.attach, its) end
     end
     return stack
 end
@@ -102,7 +102,7 @@ local function options_of(args)
     if not shaped then errors.usage("TFL_LOG_FORMAT=%s: %s", format, shape) end
     local ok, message = sys.log_configure(os.getenv "TFL_LOG" or os.getenv "RUST_LOG" or "", format)
     if not ok and os.getenv "TFL_LOG" then errors.usage("TFL_LOG: %s", message) end
-    local stack = args.attach and attach(args)
+    local stack = args.attach and attached(args)
     return {
         attach = stack,
         deployer = args.deployer, params = params, out = args.out, replay = args.replay,

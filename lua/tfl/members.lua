@@ -180,7 +180,7 @@ end
 function Members:genesis_time(planned)
     local hand, grain, stack = self.plan.hand or {}, self.plan.kind.genesis_grain_ms or 1, self.plan.backend.attached
     if stack then
-        self.plan.chain_id = stack.run_id
+        self.plan.chain_id = stack.run_id or self.plan.chain_id
         return stack.genesis_time_ms
     end
     if hand.snapshot then return self:genesis_of_snapshot(hand.snapshot) end

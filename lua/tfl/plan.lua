@@ -1,4 +1,5 @@
 --- The plan of a run: what a scenario, the command line and the environment come to, checked before anything starts.
+local attach = require "tfl.deployers.attach"
 local chaos = require "tfl.expectations.chaos"
 local deployers = require "tfl.deployers"
 local describe = require "tfl.scenario"
@@ -48,9 +49,9 @@ local function all_expectations(plan)
 end
 
 --- What of the chain tfl sees by the kinds of the nodes: any of it (chain), the slots of its blocks (slots), the real node's
---- transactions and genesis (mantle); and whether what is final must lie k below the tip (k_deep).
-local function add_sight(plan)
-    plan.chain, plan.slots, plan.mantle, plan.k_deep = false, true, true, true
+--- transactions and genesis (mantle); and whether what is final must lie k below the tip (k_deep), which nobody can say when k is unknown.
+local function add_sight(plan, k_unknown)
+    plan.chain, plan.slots, plan.mantle, plan.k_deep = false, true, true, not k_unknown
     for _, node in ipairs(plan.nodes) do
         local kind = node.kind
         if kind.dialect then
@@ -104,6 +105,7 @@ local function add_transactions(plan, scenario)
         end
         plan.load = load
     end
+    if scenario.accounts and not (load and load.plan.kind == "inscription") then attach.demand(plan, "wallets", "wallets") end
     wallets.plan(plan, scenario.accounts, load and load.plan)
 end
 
@@ -131,14 +133,14 @@ end
 function M.build(scenario, options)
     local backend = deployers.get(options.deployer or "local", scenario.context)
     local stack = options.attach
-    if stack then backend = require("tfl.deployers.compose.attach").backend(backend, stack) end
-    local seed = options.seed or sys.random()
+    if stack then backend = attach.backend(backend, stack) end
+    local was, seed = stack and stack.topology, options.seed or sys.random()
     local stated = options.duration or scenario.duration
     local hand = scenario.hand or nil
     local window = stated or hand and { seconds = HAND_SECONDS } or { slots = DEFAULT_SLOTS }
     rawset(scenario.topology, "_unconnected", hand and true or nil)
     local shape = topology.plan(scenario.topology, {
-        slot_duration = stack and stack.topology.slot_duration_ms / 1000, active_slot_coeff = stack and stack.topology.active_slot_coeff,
+        slot_duration = was and was.slot_duration_ms / 1000, active_slot_coeff = was and was.active_slot_coeff,
         seed = seed, window = window, nodes = options.nodes, chaos = scenario.chaos or nil,
         kind = function(k) return kinds.resolve(k, scenario.context) end,
         defaults = backend.defaults and backend.defaults(), hop_ms = backend.hop_ms + (scenario.chaos and scenario.chaos:latency_ms() or 0),
@@ -161,7 +163,7 @@ function M.build(scenario, options)
     if hand then
         for _, node in ipairs(plan.nodes) do node.absent = hand.none end
     end
-    add_sight(plan)
+    add_sight(plan, stack and not was and not scenario.topology._security)
     add_links(plan, scenario)
     deployers.check(plan)
     add_transactions(plan, scenario)

@@ -119,7 +119,8 @@ function Run:deploy()
     self.genesis_ms = self:genesis_time(self.genesis_ms)
     self.genesis_s = (self.genesis_ms - self.started_ms) / 1000
     plan.genesis_time_ms = self.genesis_ms
-    plan.genesis_id = plan.mantle and (deployer:genesis_id() or topology.genesis_id(plan)) or nil
+    local told = deployer:genesis_id()
+    plan.genesis_id = plan.mantle and (told or told == nil and topology.genesis_id(plan)) or nil
     wallets.fund(plan)
     self.record:set_genesis { genesis_time_ms = self.genesis_ms, slot_ms = plan.slot_ms }
     if plan.link_shape then self.faults:shape("all", "all", plan.link_shape, false, "plan") end

@@ -44,7 +44,7 @@ function M.again(plan)
     local seconds = plan.window_slots * plan.slot_seconds
     words[#words + 1] = string.format("-t %ss", (string.format("%.3f", seconds):gsub("%.?0+$", "")))
     words[#words + 1] = "--seed " .. plan.seed
-    if plan.backend.attached then words[#words + 1] = "--attach " .. plan.backend.attached.project end
+    if plan.backend.attached then words[#words + 1] = "--attach " .. quote(plan.backend.attached.project) end
     if plan.replay then words[#words + 1] = "--replay " .. quote(plan.replay) end
     local names = {}
     for name in pairs(plan.params) do names[#names + 1] = name end

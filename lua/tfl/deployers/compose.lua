@@ -3,6 +3,7 @@
 --- where those of local nodes are. A node has the same port numbers in its container as outside, its files by a bind mount, and finds
 --- the others by their names. Where links can be faulty it finds the relays of tfl, which stand at the address of this host that
 --- containers see: nothing of tfl has to be in an image, and one relay does for every deployer.
+local attach = require "tfl.deployers.attach"
 local base = require "tfl.deployers.local"
 local deployers = require "tfl.deployers"
 local engines = require "tfl.deployers.compose.engine"
@@ -96,14 +97,10 @@ end
 
 --- Takes over a stack that is up. Raises usage when it is not one of this plan.
 function Compose:join(plan)
-    for i, node in ipairs(plan.nodes) do
-        local there, was = self.attached.nodes[node.name], self.attached.topology.nodes[i]
-        if not there then errors.usage("--attach %s: it has no container for %s", self.project, node.name) end
-        if table.concat(was.dials, ", ") ~= table.concat(node.dials, ", ") then
-            errors.usage("--attach %s: there %s dials nodes {%s}, in this scenario {%s}: another topology", self.project, node.name,
-                table.concat(was.dials, ", "), table.concat(node.dials, ", "))
-        end
-        self.own[node.name] = { name = node.name, gone = wait.signal(), id = there.id }
+    self.project = self.attached.project
+    attach.join(self.attached, plan)
+    for _, node in ipairs(plan.nodes) do
+        self.own[node.name] = { name = node.name, gone = wait.signal(), id = self.attached.nodes[node.name].id }
     end
     Local.prepare(self, plan)
     self:begin_watch(self.attached.label)

@@ -48,6 +48,13 @@ local M = {
     },
 }
 
+M.class, M.FIRST_PORT = K8s, FIRST_PORT
+
+--- Words on how nodes that stay are found again.
+function M.how_to_attach(namespace, selector)
+    return ("K8S_RUNNER_NAMESPACE=%s tfl SCENARIO.lua -d k8s --attach %s drives it"):format(namespace, selector)
+end
+
 ---@param options table {run_id, dir, event, problem, say, stalled}
 ---@return table deployer
 function M.new(options)
@@ -113,7 +120,8 @@ function K8s:prepare(plan)
         cluster = self.cluster, namespace = namespace, release = self.settings.release or settings.label("tfl-" .. self.run_id, 53),
         dir = self.dir .. "/k8s", tell = function(said) if self.settings.debug then self.say(said) end end,
     }
-    self.undos = self.installer:undos(shared, "tfl.run=" .. run)
+    self.selector = "tfl.run=" .. run
+    self.undos = self.installer:undos(shared, self.selector)
     for _, undo in ipairs(self.settings.preserve and {} or self.undos) do
         undo.id = proc.ledger_add { undo = "argv", argv = undo.argv, cwd = sys.cwd(), within = 60 }
     end
@@ -121,15 +129,27 @@ function K8s:prepare(plan)
     if not shared then self.first[1] = objects.namespace(self.run) end
     if not self.run.claims then table.insert(self.first, objects.sweeper(self.run)) end
     Local.prepare(self, plan)
+    self:connect()
+end
+
+--- Opens the way to the API, and begins to watch.
+function K8s:connect()
     local port = self.core:reserve(1)[1]
     self.core:unbind(port)
-    self.cluster:open(port, namespace, function(err) self:lost(err) end)
+    self.cluster:open(port, self.run.namespace, function(err) self:lost(err) end)
     self:begin_watch()
     if self.links then self.links:begin() end
 end
 
 function K8s:apply(items)
     self.installer:apply(items, function(object) return self.by_object[object].replicas end)
+end
+
+--- What is known of a node here.
+function K8s:own_node(name, object, pod)
+    local own = { name = name, object = object, pod = pod, changed = wait.signal(), disk = 0, revision = 0 }
+    self.own[name], self.by_object[object], self.by_pod[pod] = own, own, own
+    return own
 end
 
 --- Gives the nodes their names and ports, and has their Services made, by which they find each other.
@@ -140,10 +160,9 @@ function K8s:add_nodes(nodes)
         local ports = {}
         for i, name in ipairs(node_specs.ports(node.kind)) do ports[name] = FIRST_PORT + i - 1 end
         self.addresses[node.index] = ports
-        local own = { name = node.name, object = object_name(self, node), changed = wait.signal(), disk = 0, revision = 0 }
-        own.pod = own.object .. "-0"
-        self.own[node.name], self.by_object[own.object], self.by_pod[own.pod] = own, own, own
-        items[#items + 1] = objects.service(self.run, { object = own.object, ports = ports })
+        local object = object_name(self, node)
+        self:own_node(node.name, object, object .. "-0")
+        items[#items + 1] = objects.service(self.run, { object = object, ports = ports })
     end
     table.move(nodes, 1, #nodes, #self.nodes + 1, self.nodes)
     self:apply(items)
@@ -164,7 +183,8 @@ function K8s:check() end -- its files are in the cluster only once it starts, so
 
 --- What is installed for a node.
 local function wanted(self, own, node, spec)
-    local env = { TFL_NODE = node.name, TFL_RUN_ID = self.run_id, TFL_POD = "1" }
+    -- without TFL_RUN_ID: where the cluster is on this host, that would make its nodes processes of the run, which end with it
+    local env = { TFL_NODE = node.name, TFL_POD = "1" }
     for name, value in pairs(spec.env or {}) do env[name] = value end
     if spec.await and spec.await.tcp and not self.settings.node_host then
         local err = errors.new("unsupported", "%s: its kind is ready when a port accepts, and tfl reaches pods by HTTP only; give it an "
@@ -196,6 +216,11 @@ function K8s:install(batch)
     for _, own in ipairs(batch) do
         own.replicas = 1
         for _, object in ipairs(objects.node(self.run, own.wanted)) do items[#items + 1] = object end
+    end
+    if not self.told_plan then -- for who attaches to the nodes
+        items[#items + 1] = objects.plan(self.run, (self.settings.release and self.settings.release .. "-" or "") .. objects.PLAN,
+            assert(sys.read_file(self.dir .. "/plan.json")))
+        self.told_plan = true
     end
     self:apply(items)
 end
@@ -239,8 +264,13 @@ function K8s:launch(node, spec)
         self.batch:add(own)
         own.key = key
     end
+    self:begun(own, spec)
+end
+
+--- It runs, or is about to: it is looked after from here on.
+function K8s:begun(own, spec)
     self:wait_running(own)
-    self.core:adopt(node.name)
+    self.core:adopt(own.name)
     own.up = true
     own.following = self:spawn("log", self.follow_log, self, own, spec.log, own.running)
     if own.trouble then self:ended(own) end
@@ -256,7 +286,7 @@ end
 
 --- Sends a signal to a node within its pod. An end of the node takes the program that sends it along, so nobody minds how that ended.
 local function signal(self, own, name)
-    local words = { "exec", "-n", self.run.namespace, own.pod, "-c", "node", "--" }
+    local words = { "exec", "-n", self.run.namespace, own.pod, "-c", own.container or "node", "--" }
     local command = objects.signal(self.run, own.wanted, name)
     table.move(command, 1, #command, #words + 1, words)
     local ok, err = pcall(self.cluster.kubectl, self.cluster, words)
@@ -328,7 +358,8 @@ function K8s:cleanup()
     for _, undo in ipairs(self.undos or {}) do
         local command = table.concat(undo.argv, " ")
         if self.settings.preserve then
-            self.say("what the run has made stays; this removes it: " .. command)
+            self.say(("what the run has made stays; %s, and this removes it: %s"):format(M.how_to_attach(self.run.namespace, self.selector),
+                command))
         else
             local argv = table.move(undo.argv, 1, #undo.argv, 1, { timeout = 60 })
             local ok, result = pcall(proc.exec, argv)

@@ -142,7 +142,7 @@ function Local:add_nodes(nodes)
 end
 
 --- The genesis that the nodes are given, when their kind makes one of its own.
----@return string|nil id
+---@return string|false|nil id false: nobody here knows it
 function Local:genesis_id() return self.kinds:genesis_id() end
 
 --- What the node `from` dials to reach the node of that index.

@@ -1,4 +1,5 @@
 --- Nothing is made or lost, and nothing is spent twice: by replaying the canonical chain in tfl, never by asking nodes for a verdict.
+local attach = require "tfl.deployers.attach"
 local node_kinds = require "tfl.kinds"
 local replay = require "tfl.replay"
 
@@ -70,7 +71,10 @@ function Ledger:judge(report)
         or ("%s replayed"):format(plural(report.transactions, "transaction")))
 end
 
-function Ledger:prepare(plan) node_kinds.demand(plan.nodes, "replay", "expect_" .. self.name) end
+function Ledger:prepare(plan)
+    node_kinds.demand(plan.nodes, "replay", "expect_" .. self.name)
+    attach.demand(plan, "genesis", "expect_" .. self.name)
+end
 
 function Ledger:evaluate(ctx)
     ctx.owner.looked = true

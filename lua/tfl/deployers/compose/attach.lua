@@ -1,5 +1,6 @@
 --- `-d compose --attach PROJECT`: a stack of an earlier run that is up (COMPOSE_RUNNER_PRESERVE) is driven and controlled, and left as
 --- it is. Here is what a run must know of it: its chain is that of the run which made it.
+local attach = require "tfl.deployers.attach"
 local engines = require "tfl.deployers.compose.engine"
 local errors = require "tfl.errors"
 local json = require "tfl.core.json"
@@ -9,6 +10,10 @@ local sys = require "tfl.core.sys"
 local M = {}
 
 local PROJECT = "com.docker.compose.project"
+local NO_LINKS = "relays stand between nodes from the start or not at all"
+local WHY = {
+    start_node = "a stack that is attached to has the nodes it has", link = NO_LINKS, partition = NO_LINKS, isolate = NO_LINKS,
+}
 
 --- A stack that runs.
 ---@class tfl.Stack
@@ -21,6 +26,9 @@ local PROJECT = "com.docker.compose.project"
 ---@field topology table as plan.json has it
 ---@field nodes table<string, {id: string, folder: string, ports: table<string, integer>}>
 ---@field started integer nodes that were there from the start
+---@field lock table held as long as it is driven
+---@field why table<string, string> why verbs cannot be had there
+---@field defaults fun(): table cluster settings that hold when nobody else says them
 
 local function projects(engine)
     local names, seen = {}, {}
@@ -65,36 +73,15 @@ function M.find(project)
     elseif sys.stat(("%s/ledgers/%s.jsonl"):format(proc.state_dir(), plan.run_id)) then
         refuse(project, "the run that made it is not over")
     end
+    local lock = attach.lock(plan.run_id)
+    if not lock then refuse(project, "another tfl drives it") end
     local started = 0
     for _, node in ipairs(plan.topology.nodes) do started = started + (node.late and 0 or 1) end
     return {
         project = project, label = label, dir = dir, seed = plan.seed, run_id = plan.run_id, genesis_time_ms = plan.genesis_time_ms,
-        topology = plan.topology, nodes = nodes, started = started,
+        topology = plan.topology, nodes = nodes, started = started, lock = lock, why = WHY,
+        defaults = function() return { security_param = plan.topology.security_param } end,
     }
-end
-
---- The backend of a plan that drives it.
----@param backend table of tfl.deployers.compose
----@param stack tfl.Stack
----@return table
-function M.backend(backend, stack)
-    local why = {
-        start_node = "a stack that is attached to has the nodes it has",
-        link = "relays stand between nodes from the start or not at all",
-    }
-    why.partition, why.isolate = why.link, why.link
-    local can = {}
-    for verb in pairs(backend.capabilities) do can[verb] = why[verb] == nil end
-    return setmetatable({
-        capabilities = can, why = why, attached = stack,
-        defaults = function() return { security_param = stack.topology.security_param } end,
-        genesis_delay_ms = function() return 0 end,
-        new = function(options)
-            local made = backend.new(options)
-            made.attached, made.project, made.can = stack, stack.project, can
-            return made
-        end,
-    }, { __index = backend })
 end
 
 return M

@@ -1,6 +1,7 @@
 --- Takes away what a run has in Docker: all containers, networks and volumes with its label. The one way to do so, for the end of a
 --- run, its guardian and `tfl clean` alike (`docker-compose down` would be a second one, which needs the file and knows only what is
 --- in it).
+local attach = require "tfl.deployers.attach"
 local engines = require "tfl.deployers.compose.engine"
 local errors = require "tfl.errors"
 local proc = require "tfl.core.proc"
@@ -88,6 +89,7 @@ local function runs(engine)
 end
 
 --- Removes what dead runs have left, whatever became of their ledgers: those whose ledger is there live, or were just cleaned in vain.
+--- What a run drives that is attached to it stays.
 ---@return string[] lines one for each run
 ---@return integer failed
 function M.dead()
@@ -97,10 +99,12 @@ function M.dead()
     local found, ids = pcall(runs, engine)
     if not found then return { "Docker: " .. ids.message }, 1 end
     for id in pairs(ids) do
-        if not sys.stat(("%s/ledgers/%s.jsonl"):format(proc.state_dir(), id)) then
+        local lock = not sys.stat(("%s/ledgers/%s.jsonl"):format(proc.state_dir(), id)) and attach.lock(id)
+        if lock then
             local done, n = pcall(M.run, engine, "tfl.run=" .. id)
             lines[#lines + 1] = id .. ": " .. (done and n .. " containers, networks and volumes removed" or n.message)
             failed = failed + (done and 0 or 1)
+            lock:close()
         end
     end
     return lines, failed

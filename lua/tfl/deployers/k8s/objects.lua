@@ -8,6 +8,7 @@ local GRACE = 10 -- seconds between SIGTERM and SIGKILL, when the cluster ends a
 --- Where disks of nodes lie on the cluster's own nodes, when no StorageClass makes volumes: a folder that all may write to.
 M.HOST_FOLDER = "/var/tmp"
 M.SWEEPER = "tfl-sweeper"
+M.PLAN = "tfl-plan"
 --- The relays in the links between nodes, and the port where they are told of faults.
 M.RELAY, M.RELAY_PORT = "tfl-relay", 8080
 
@@ -238,6 +239,15 @@ function M.relay(run, seed)
             } },
         },
     }
+end
+
+--- The plan of a run and its image, for whoever attaches to its nodes later.
+---@param run tfl.K8sRun
+---@param name string
+---@param text string plan.json
+function M.plan(run, name, text)
+    return { apiVersion = "v1", kind = "ConfigMap", metadata = labelled(run, name, { ["tfl.object"] = M.PLAN }),
+        data = { ["plan.json"] = text, image = run.image } }
 end
 
 --- The folder of all disks of a run.

@@ -31,6 +31,9 @@ local function container_of(own, pod)
     return {}
 end
 
+--- How often the container of a node had ended before.
+function Watch:restarts(own, pod) return container_of(own, pod).restartCount or 0 end
+
 --- A node has ended: once its last words are in the log, it is told to be stopped, or exited when nobody asked.
 function Watch:ended(own, code, why)
     if not own.up or own.ending then return end
@@ -61,7 +64,7 @@ local function end_of(terminated)
 end
 
 local function own_of(self, object)
-    return self.by_object[(object.metadata.labels or {})["tfl.object"]]
+    return self.by_pod[object.metadata.name]
 end
 
 --- A pod is as it is said here.
@@ -70,7 +73,8 @@ local function look(self, own, pod)
     local state, uid = status.state or {}, meta.uid
     if uid == own.spent then return end -- of an earlier start
     own.uid, own.leaving, own.ip = uid, meta.deletionTimestamp ~= nil, pod.status.podIP
-    local over = state.terminated or (status.lastState or {}).terminated
+    local before = own.before and own.before.uid == uid and own.before.count or 0 -- ends that nobody saw who follows it now
+    local over = state.terminated or (status.restartCount or 0) > before and (status.lastState or {}).terminated
     if pod.status.phase == "Failed" and pod.status.reason then
         own.trouble = with_message(pod.status.reason, pod.status.message)
         self:ended(own, over and over.exitCode, own.trouble)
@@ -94,7 +98,7 @@ local function gone(self, own, uid, why)
 end
 
 local function follow_pods(self)
-    self.cluster:follow("pods", "tfl.run=" .. self.run.run, function(type, pod)
+    self.cluster:follow("pods", self.selector, function(type, pod)
         local own = own_of(self, pod)
         if not own then return end
         if type == "DELETED" then
