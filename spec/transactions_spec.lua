@@ -15,29 +15,29 @@ local function code_of(result, name) return nodes.expectation(result, name).code
 
 describe("a load", function()
     it("is followed to its end, every transaction of it", function()
-        local result = nodes.run("scenarios/transactions.lua", { "-t", "4s", "-p", "rate=10", "--seed", "3", env = fast() })
+        local result = nodes.run("scenarios/transactions.lua", { "-t", "4s", "-p", "rate=4", "--seed", "3", env = fast() })
         assert.equal(0, result.code, result.text)
         local t = result.summary.transactions
-        assert.same({ 400, 400, 400, 400, 400 }, { t.plan, t.planned, t.sent, t.accepted, t.included }, result.text)
+        assert.same({ 160, 160, 160, 160, 160 }, { t.plan, t.planned, t.sent, t.accepted, t.included }, result.text)
         assert.same({ 0, 0, 0, 0 }, { t.lost, t.rejected, t.pending, t.unanswered })
-        assert.is_true(t.final > 0 and t.final <= 400, result.text)
+        assert.is_true(t.final > 0 and t.final <= 160, result.text)
         for _, name in ipairs { "accepted", "included", "final" } do
             local l = t.latency_ms[name]
             assert.is_true(l.p50 > 0 and l.p50 <= l.p95 and l.p95 <= l.p99 and l.p99 <= l.max, name .. "\n" .. result.text)
         end
         assert.is_true(t.latency_ms.accepted.p50 < t.latency_ms.included.p50, result.text)
         assert.is_true(t.latency_ms.included.p50 < t.latency_ms.final.p50, result.text)
-        assert.matches("400 planned = sent = accepted = included, %d+ final", result.out)
+        assert.matches("160 planned = sent = accepted = included, %d+ final", result.out)
         assert.matches("latency +accepted [%d./]+ms · included [%d./]+m?s · final [%d./]+m?s", result.out)
-        assert.equal(400, nodes.expectation(result, "conservation").figures.transactions)
+        assert.equal(160, nodes.expectation(result, "conservation").figures.transactions)
         local events = support.read(result.summary.dir .. "/events.jsonl")
         assert.matches('"type":"transactions"', events, 1, true)
-        assert.matches('"planned":400', events, 1, true)
+        assert.matches('"planned":160', events, 1, true)
     end)
 
     it("what is built on transfers that no node ever took is no loss of the nodes", function()
         local result = nodes.run(nodes.scenario([[:topology_with(function(t) t:nodes(3):full():slot_duration '50ms' end)
-            :wallets(6):transactions_with(function(x) x:per_second(40):targets{1} end):enable_node_control():with_workload(w)
+            :wallets(6):transactions_with(function(x) x:per_second(20):targets{1} end):enable_node_control():with_workload(w)
             :with_run_duration(tfl.slots(160)):expect_conservation()]], [[
             local w = tfl.workload "w"
             function w:start(ctx) ctx:sleep "2s" ctx:node(1):kill() ctx:sleep "2s" ctx:node(1):start() end
@@ -51,8 +51,8 @@ describe("a load", function()
     end)
 
     it("is told lost transactions by their hashes: those that a node said yes to and dropped", function()
-        local node = nodes.with { ["node-1"] = "--test drop_every=10" }
-        local result = nodes.run("scenarios/transactions.lua", { "-t", "4s", "-p", "rate=10", node = node, env = fast() })
+        local node = nodes.with { ["node-1"] = "--test drop_every=4" }
+        local result = nodes.run("scenarios/transactions.lua", { "-t", "4s", "-p", "rate=4", node = node, env = fast() })
         assert.equal(1, result.code, result.text)
         local e, t = nodes.expectation(result, "tx_inclusion"), result.summary.transactions
         assert.equal("tx_lost", e.code, result.text)
@@ -69,11 +69,11 @@ describe("a load", function()
             end
         end
         assert.equal(t.lost - t.after_lost, roots)
-        assert.is_true(roots >= 5, result.text) -- of 400, a third to node-1, each tenth dropped
+        assert.is_true(roots >= 5, result.text) -- of 160, a third to node-1, each fourth dropped
     end)
 
     it("may lose some when the scenario says so; and what is lost is late for ever", function()
-        local file = scenario [[:wallets(10):transactions_with(function(x) x:rate(5):kind "inscription" end)
+        local file = scenario [[:wallets(10):transactions_with(function(x) x:rate(2):kind "inscription" end)
             :expect_tx_inclusion{min_ratio = 0.5}:expect_inclusion_latency{p50 = "2s", p95 = "2s"}]]
         local result = nodes.run(file, { node = nodes.with { "--test drop_every=5" } })
         assert.equal(1, result.code, result.text)
@@ -85,12 +85,12 @@ describe("a load", function()
     end)
 
     it("waits for finality when an expectation asks for it, and keeps to targets and users", function()
-        local file = scenario [[:wallets(5):transactions_with(function(x) x:per_second(50):targets{1, "node-2"}:users(2) end)
+        local file = scenario [[:wallets(5):transactions_with(function(x) x:per_second(20):targets{1, "node-2"}:users(2) end)
             :expect_inclusion_latency{p95 = "2s"}:expect_finality_latency{p99 = "10s"}]]
         local result = nodes.run(file)
         assert.equal(0, result.code, result.text)
         local t = result.summary.transactions
-        assert.same({ 200, 200, 200 }, { t.planned, t.included, t.final }, result.text)
+        assert.same({ 80, 80, 80 }, { t.planned, t.included, t.final }, result.text)
         assert.equal("ok", code_of(result, "finality_latency"))
         assert.is_true(nodes.expectation(result, "finality_latency").figures.p99_ms > 550, "k = 11 slots are the least")
     end)
@@ -243,16 +243,16 @@ end)
 
 describe("a ramp", function()
     it("finds the highest rate in time, and fails below what is asked for", function()
-        local words = { "-p", "from=20", "-p", "to=60", "-p", "steps=3", "-p", "step=1.5", env = fast() }
+        local words = { "-p", "from=10", "-p", "to=30", "-p", "steps=3", "-p", "step=1.5", env = fast() }
         local result = nodes.run("scenarios/ramp.lua", words)
         assert.equal(0, result.code, result.text)
-        assert.equal(60, nodes.expectation(result, "highest_rate").figures.highest, result.text)
+        assert.equal(30, nodes.expectation(result, "highest_rate").figures.highest, result.text)
         local stages = result.summary.transactions.stages
-        assert.same({ 30, 60, 90 }, { stages[1].planned, stages[2].planned, stages[3].planned })
+        assert.same({ 15, 30, 45 }, { stages[1].planned, stages[2].planned, stages[3].planned })
         assert.same({ 0, 0, 0 }, { stages[1].missing, stages[2].missing, stages[3].missing })
         words[#words + 1], words[#words + 2] = "-p", "least=1000"
         result = nodes.run("scenarios/ramp.lua", words)
         assert.equal(1, result.code, result.text)
-        assert.matches("only 60/s within 3s, at least 1000/s expected", result.text, 1, true)
+        assert.matches("only 30/s within 3s, at least 1000/s expected", result.text, 1, true)
     end)
 end)

@@ -10,11 +10,11 @@ local INCLUSION = [[
     local a = { planned = 100, sent = 100, accepted = 100, accepted_included = 100, included = 100, final = 60, rejected = 0,
         unanswered = 0, lost = 0, orphaned = 0, repeated = 0,
         pending = 0, expired = 0, twice = 0, after_lost = 0, lost_list = {}, reasons = {},
-        lag = { late = 0, held = 0, p99 = 0.001 } }
+        lag = { late = 0, held = 0, p95 = 0.001 } }
     for key, value in pairs(account or {}) do a[key] = value end
     local expectation = require("tfl.expectations.tx_inclusion").new(options)
     expectation.within = more and more.within
-    local load = { account = a, load = { now = function() return 12 end }, plan = { seconds = 10 } }
+    local load = { account = a, load = { now = function() return 12 end }, plan = { seconds = 10, interval_seconds = 0.4 } }
     return expectation:judge(load, more and more.late or 0, not (more and more.unsettled))
 ]]
 local function inclusion(options, account, more) return inside(INCLUSION)(options or {}, account or {}, more or {}) end
@@ -66,9 +66,11 @@ describe("tx_inclusion", function()
     end)
 
     it("is inconclusive when the generator was late for more than 5 %, unless it waited for the nodes", function()
-        local function late(n, held) return { lag = { late = n, held = held, p99 = 0.5 } } end
+        local function late(n, held, p95) return { lag = { late = n, held = held, p95 = p95 or 0.5 } } end
         assert_judged(inclusion({}, late(5, 0)), "pass", "ok")
-        assert_judged(inclusion({}, late(6, 0)), "inconclusive", "generator_lag", "6.0% of the transactions went out late (p99 500ms)")
+        assert_judged(inclusion({}, late(6, 0)), "inconclusive", "generator_lag",
+            "6.0% of the transactions went out late (p95 500ms, and a block comes every 400ms)")
+        assert_judged(inclusion({}, late(60, 0, 0.4)), "pass", "ok") -- each block had the load it was to have
         assert_judged(inclusion({}, late(60, 55)), "pass", "ok")
         local both = late(60, 0)
         for key, value in pairs(lost) do both[key] = value end
@@ -106,6 +108,8 @@ describe("latency", function()
         some.accepted_included, some.latency.included.count = 94, 94
         assert_judged(judged({ p95 = 2 }, some), "fail", "too_slow", "p95 never (at most 2s)")
         assert_judged(judged({ p50 = 2 }, some), "pass", "ok")
+        some.lag = { late = 50, held = 0 } -- however late it was sent
+        assert_judged(judged({ p95 = 2 }, some), "fail", "too_slow", "p95 never")
     end)
 end)
 

@@ -67,7 +67,8 @@ With the kind logos accounts are the nodes' own wallets, one each: hand a transf
 Of the account: unanswered (no node took it, after all tries), repeated (made again, the very same), orphaned (accepted, but built on one
 that no node took), pending (too young to be judged).
 Codes: tx_lost (accepted, and not on the chain; the hashes are told), tx_rejected, tx_late, tx_twice, too_slow, not_conserved,
-invalid_transaction, double_spend; inconclusive: generator_lag (this host sent over 5 % late), no_sample, chain_stalled.
+invalid_transaction, double_spend; inconclusive: generator_lag (this host sent over 5 % late: by more than a block interval;
+for latencies a twentieth of it), no_sample, chain_stalled.
 ]],
     faults = [[
 Faults: needs :enable_node_control() in the scenario; {links = true} for those of links (chaos and t:links ask for relays themselves).

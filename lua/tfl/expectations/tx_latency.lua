@@ -62,7 +62,7 @@ end
 
 function Latency:judge(a)
     local latency = a.latency[self.stage]
-    local figures, broken, told = { n = latency.n, missing = missing(self, a) }, nil, {}
+    local figures, broken, lost, told = { n = latency.n, missing = missing(self, a) }, false, false, {}
     if latency.n == 0 then
         return "inconclusive", "no_sample", ("no transaction is %s"):format(self.stage == "final" and "final" or "on the chain"),
             figures
@@ -75,11 +75,11 @@ function Latency:judge(a)
             local bad = never or latency[key] > bound
             told[#told + 1] = ("%s %s (%s %s)"):format(key, never and "never" or duration.show(latency[key]),
                 bad and "at most" or "≤", duration.show(bound))
-            broken = broken or bad
+            broken, lost = broken or bad, lost or never
         end
     end
     local text = table.concat(told, " · ")
-    if broken and bounds.own_late_share(a) > bounds.LATE_SHARE then
+    if broken and not lost and bounds.own_late_share(a) > bounds.LATE_SHARE then
         return "inconclusive", "generator_lag", ("%s; but %.1f%% of the transactions went out late: this host could not drive "
             .. "the load"):format(text, 100 * bounds.own_late_share(a)), figures
     end

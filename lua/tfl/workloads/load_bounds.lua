@@ -9,7 +9,7 @@ local M = {}
 
 --- Transactions that one block holds.
 M.BLOCK = 1024
---- An arrival is late when it goes out later than this, or than a twentieth of the block interval.
+--- An arrival is late when it goes out later than this, or than a twentieth of the block interval: that matters to latencies.
 local LATE_SECONDS = 0.01
 --- A share of arrivals that may be late.
 M.LATE_SHARE = 0.05
@@ -57,7 +57,7 @@ end
 
 ---@param plan table of the run
 ---@param wish table of the builder
----@return table {stages, seconds, planned, peak_per_block, late_seconds, recover_seconds, settle_seconds}
+---@return table {stages, seconds, planned, peak_per_block, late_seconds, interval_seconds, recover_seconds, settle_seconds}
 function M.plan(plan, wish)
     local interval, window = plan.slot_seconds / plan.f, plan.window_slots * plan.slot_seconds
     local list, peak = stages(plan, wish._arrivals, interval, window), 0
@@ -73,7 +73,7 @@ function M.plan(plan, wish)
     return {
         recover_seconds = settle.growth_seconds(plan, plan.security_param + 1), -- by then it would have been final
         stages = list, seconds = seconds, planned = planned, peak_per_block = per_block,
-        late_seconds = math.max(LATE_SECONDS, interval / 20),
+        late_seconds = math.max(LATE_SECONDS, interval / 20), interval_seconds = interval,
         settle_seconds = settle.growth_seconds(plan, plan.security_param + 1 + math.ceil(planned / M.BLOCK)),
     }
 end
