@@ -25,11 +25,7 @@ local function folder(cells, changes)
     return support.path "made"
 end
 
-local function report(dir)
-    local result = support.run { "report", dir, "--out", support.path "page.html" }
-    assert.equal(0, result.code, result.text)
-    return support.read(support.path "page.html"), support.path "page.html"
-end
+local report = browser.report
 
 local function count(html, row) return browser.count(html, ('data-row="%s"'):format(row)) end
 

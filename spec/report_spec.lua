@@ -48,11 +48,7 @@ local function folder(files)
     return support.path "made"
 end
 
-local function report(dir)
-    local result = support.run { "report", dir, "--out", support.path "page.html" }
-    assert.equal(0, result.code, result.text)
-    return support.read(support.path "page.html"), support.path "page.html"
-end
+local report = browser.report
 
 local CHAOS = [[
 tfl.scenario("chaos")

@@ -187,20 +187,41 @@ int tfl_reply_network(struct json_object *json, struct tfl_network_info *out, st
     return 0;
 }
 
-int tfl_reply_ids(struct json_object *json, struct tfl_hash **ids, size_t *n, struct tfl_error *err)
+/* A list of values, each of `size` bytes and read by get; the caller frees it. NULL and err. */
+static void *get_list(struct json_object *json, size_t size,
+    int (*get)(struct json_object *json, const char *field, void *out, struct tfl_error *err), size_t *n,
+    struct tfl_error *err)
 {
-    size_t len = 0;
-    if (get_array(json, "(the reply)", &len, err))
-        return -1;
-    struct tfl_hash *list = tfl_alloc(len * sizeof *list);
-    for (size_t i = 0; i < len; i++) {
+    if (get_array(json, "(the reply)", n, err))
+        return NULL;
+    char *list = tfl_alloc(*n * size);
+    for (size_t i = 0; i < *n; i++) {
         char field[32];
         snprintf(field, sizeof field, "[%zu]", i);
-        if (get_hash(json_object_array_get_idx(json, i), field, &list[i], err)) {
+        if (get(json_object_array_get_idx(json, i), field, list + i * size, err)) {
             free(list);
-            return -1;
+            return NULL;
         }
     }
+    return list;
+}
+
+static int list_hash(struct json_object *json, const char *field, void *out, struct tfl_error *err)
+{
+    return get_hash(json, field, out, err);
+}
+
+static int list_u64(struct json_object *json, const char *field, void *out, struct tfl_error *err)
+{
+    return get_u64(json, field, out, err);
+}
+
+int tfl_reply_ids(struct json_object *json, struct tfl_hash **ids, size_t *n, struct tfl_error *err)
+{
+    size_t len;
+    struct tfl_hash *list = get_list(json, sizeof *list, list_hash, &len, err);
+    if (!list)
+        return -1;
     *ids = list;
     *n = len;
     return 0;
@@ -213,18 +234,10 @@ int tfl_reply_made(struct json_object *json, struct tfl_hash *hash, struct tfl_e
 
 int tfl_reply_slots(struct json_object *json, uint64_t **slots, size_t *n, struct tfl_error *err)
 {
-    size_t len = 0;
-    if (get_array(json, "(the reply)", &len, err))
+    size_t len;
+    uint64_t *list = get_list(json, sizeof *list, list_u64, &len, err);
+    if (!list)
         return -1;
-    uint64_t *list = tfl_alloc(len * sizeof *list);
-    for (size_t i = 0; i < len; i++) {
-        char field[32];
-        snprintf(field, sizeof field, "[%zu]", i);
-        if (get_u64(json_object_array_get_idx(json, i), field, &list[i], err)) {
-            free(list);
-            return -1;
-        }
-    }
     *slots = list;
     *n = len;
     return 0;

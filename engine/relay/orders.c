@@ -55,6 +55,22 @@ static int get_list(struct json_object *o, const char *key, struct json_object *
     return json_object_is_type(*list, json_type_array) ? 0 : wrong(key, "a list", *list, err);
 }
 
+/* The items of a list, each of `size` bytes and read by get. What there is of them on failure is the caller's, too. */
+static int get_items(struct json_object *o, const char *key, size_t size,
+    int (*get)(struct json_object *o, void *item, struct tfl_error *err), void **items, size_t *n,
+    struct tfl_error *err)
+{
+    struct json_object *list;
+    if (get_list(o, key, &list, err))
+        return -1;
+    *n = json_object_array_length(list);
+    *items = tfl_alloc((*n + 1) * size);
+    for (size_t i = 0; i < *n; i++)
+        if (get(json_object_array_get_idx(list, i), (char *)*items + i * size, err))
+            return tfl_wrap(err, "%s[%zu]", key, i);
+    return 0;
+}
+
 static int text_of(struct json_object *v, const char *key, size_t max, char **out, struct tfl_error *err)
 {
     size_t len = json_object_is_type(v, json_type_string) ? (size_t)json_object_get_string_len(v) : 0;
@@ -111,8 +127,9 @@ void tfl_orders_edges_free(struct tfl_edge_order *edges, size_t n)
     free(edges);
 }
 
-static int get_edge(struct json_object *o, struct tfl_edge_order *edge, struct tfl_error *err)
+static int get_edge(struct json_object *o, void *item, struct tfl_error *err)
 {
+    struct tfl_edge_order *edge = item;
     static const char *const keys[] = {"from", "to", "listen", "host", "port"};
     if (!json_object_is_type(o, json_type_object))
         return wrong("it", "an object", o, err);
@@ -129,18 +146,14 @@ int tfl_orders_edges(
     const char *text, size_t len, struct tfl_edge_order **edges, size_t *n, struct tfl_error *err)
 {
     static const char *const keys[] = {"edges"};
-    struct json_object *list, *body = parse(text, len, err);
-    int failed = body ? only(body, keys, 1, err) || get_list(body, "edges", &list, err) : -1;
-    *edges = NULL;
-    *n = failed ? 0 : json_object_array_length(list);
-    if (!failed)
-        *edges = tfl_alloc((*n + 1) * sizeof **edges);
-    for (size_t i = 0; i < *n && !failed; i++) {
-        failed = get_edge(json_object_array_get_idx(list, i), &(*edges)[i], err);
-        if (failed)
-            tfl_wrap(err, "edges[%zu]", i);
-    }
+    struct json_object *body = parse(text, len, err);
+    void *items = NULL;
+    *n = 0;
+    int failed =
+        body ? only(body, keys, 1, err) || get_items(body, "edges", sizeof **edges, get_edge, &items, n, err)
+             : -1;
     json_object_put(body);
+    *edges = items;
     if (!failed)
         return 0;
     tfl_orders_edges_free(*edges, *n);
@@ -167,8 +180,9 @@ static int get_set(
     return 0;
 }
 
-static int get_rule(struct json_object *o, struct tfl_links_rule *rule, struct tfl_error *err)
+static int get_rule(struct json_object *o, void *item, struct tfl_error *err)
 {
+    struct tfl_links_rule *rule = item;
     static const char *const keys[] = {"from", "to"};
     if (!json_object_is_type(o, json_type_object))
         return wrong("it", "an object", o, err);
@@ -196,20 +210,14 @@ int tfl_orders_fault(const char *text, size_t len, struct tfl_links_rule **rules
     struct tfl_relay_policy *policy, struct tfl_error *err)
 {
     static const char *const keys[] = {"rules", "cut", "latency", "jitter", "rate", "loss"};
-    struct json_object *list, *body = parse(text, len, err);
+    struct json_object *body = parse(text, len, err);
+    void *items = NULL;
+    *n = 0;
     int failed = body ? only(body, keys, TFL_LEN(keys), err) || get_policy(body, policy, err) ||
-                            get_list(body, "rules", &list, err)
+                            get_items(body, "rules", sizeof **rules, get_rule, &items, n, err)
                       : -1;
-    *rules = NULL;
-    *n = failed ? 0 : json_object_array_length(list);
-    if (!failed)
-        *rules = tfl_alloc((*n + 1) * sizeof **rules);
-    for (size_t i = 0; i < *n && !failed; i++) {
-        failed = get_rule(json_object_array_get_idx(list, i), &(*rules)[i], err);
-        if (failed)
-            tfl_wrap(err, "rules[%zu]", i);
-    }
     json_object_put(body);
+    *rules = items;
     if (!failed)
         return 0;
     tfl_links_rules_free(*rules, *n);

@@ -3,6 +3,16 @@ local support = require "spec.support"
 
 local browser = {}
 
+--- The report of a folder: its text, and its path.
+---@param dir string
+---@return string html, string path
+function browser.report(dir)
+    local path = support.path "page.html"
+    local result = support.run { "report", dir, "--out", path }
+    assert(result.code == 0, result.text)
+    return support.read(path), path
+end
+
 --- Opens a file and gives the document as it is when all scripts have run, and what was written to the console (errors, too).
 ---@param path string
 ---@return {dom: string, console: string[]}

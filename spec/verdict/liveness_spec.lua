@@ -112,12 +112,14 @@ describe("a chain that does not grow", function()
         assert.matches("stalled from 12.0s to 22.0s (slots 60 to 109): 50 slots without growth", j.message, 1, true)
     end)
 
+    -- Slots with growth, but for n of them.
+    local function pause(n)
+        local slots = every(1, S0, S0 + 59)
+        return table.move(every(1, S0 + 60 + n), 1, W - 60 - n, 61, slots)
+    end
+
     it("fails at the bound and not below it", function()
         local plan = plan_of()
-        local function pause(n)
-            local slots = every(1, S0, S0 + 59)
-            return table.move(every(1, S0 + 60 + n), 1, W - 60 - n, 61, slots)
-        end
         expect("fail", "stalled", liveness.judge(plan, agreed(pause(plan.stall_slots))))
         expect("pass", "ok", liveness.judge(plan, agreed(pause(plan.stall_slots - 1))))
     end)
@@ -125,10 +127,6 @@ describe("a chain that does not grow", function()
     it("keeps the same bound with Δ, and gives 2Δ slots more", function()
         local plan = plan_of({ delta = 2 })
         assert.equal(plan_of().stall_slots + 4, plan.stall_slots)
-        local function pause(n)
-            local slots = every(1, S0, S0 + 59)
-            return table.move(every(1, S0 + 60 + n), 1, W - 60 - n, 61, slots)
-        end
         expect("fail", "stalled", liveness.judge(plan, agreed(pause(plan.stall_slots))))
         expect("pass", "ok", liveness.judge(plan, agreed(pause(plan.stall_slots - 1))))
     end)

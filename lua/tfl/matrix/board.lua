@@ -2,6 +2,7 @@
 --- elsewhere, nothing with --quiet.
 local duration = require "tfl.duration"
 local render = require "tfl.matrix.render"
+local results = require "tfl.matrix.results"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
@@ -20,7 +21,8 @@ local TICK_SECONDS = 0.5
 function M.new(m, quiet)
     local live = not quiet and sys.isatty(2) and os.getenv "TERM" ~= "dumb"
     local board = setmetatable({
-        m = m, quiet = quiet, live = live, lines = 0, colour = live and not os.getenv "NO_COLOR", rows = render.rows(m.cells), n = 0,
+        m = m, quiet = quiet, live = live, lines = 0, colour = live and not os.getenv "NO_COLOR", n = 0,
+        rows = results.rows(m.cells, "group"),
     }, Board)
     for _, cell in ipairs(m.cells) do board.n = board.n + (cell.state == "done" and 1 or 0) end
     if live then

@@ -15,22 +15,6 @@ local function mark_of(cell)
     return cell.state == "running" and "▸" or "·", "pass"
 end
 
---- The cells of each group, in order.
----@param cells tfl.MatrixCell[]
----@return {group: tfl.MatrixGroup, cells: tfl.MatrixCell[]}[]
-function M.rows(cells)
-    local rows, by_group = {}, {}
-    for _, cell in ipairs(cells) do
-        local row = by_group[cell.group]
-        if not row then
-            row = { group = cell.group, cells = {} }
-            by_group[cell.group], rows[#rows + 1] = row, row
-        end
-        row.cells[#row.cells + 1] = cell
-    end
-    return rows
-end
-
 --- A mark for each seed, or the number of each mark when these are more than fit.
 ---@param row table
 ---@param width integer
@@ -130,7 +114,7 @@ function M.summary(m, colour, columns)
     for _, one in ipairs(results.flaky(m.cells)) do flaky[one.group] = results.flaky_text(one.verdicts) end
     local out = { ("%s  matrix  %s · %.1fs wall · %s · exit %d"):format(text.paint(word, came, colour), size(m), m:seconds(),
         M.counts(results.totals(m.cells)), code) }
-    local rows, hidden = telling(M.rows(m.cells))
+    local rows, hidden = telling(results.rows(m.cells, "group"))
     local names, width = M.names(rows, 60)
     for i, row in ipairs(rows) do
         local note = flaky[row.group] and "  flaky: " .. flaky[row.group] or ""
@@ -165,7 +149,7 @@ function M.markdown(m)
     local _, word = text.mark(verdict.of_exit(code))
     local out = { ("### %s: tfl matrix, %s"):format(word, M.counts(totals)), "",
         size(m) .. " · " .. duration.show(m:seconds()), "", "| cells | seeds | pass | other |", "|---|---|---|---|" }
-    local rows, hidden = telling(M.rows(m.cells))
+    local rows, hidden = telling(results.rows(m.cells, "group"))
     for _, row in ipairs(rows) do
         local sums = results.totals(row.cells)
         local pass = sums.pass

@@ -22,6 +22,24 @@ function M.totals(cells)
     return totals
 end
 
+--- The cells that have a value in common, in order.
+---@param cells table[]
+---@param key string
+---@return table[] rows {[key] = that value, cells = list}…
+function M.rows(cells, key)
+    local rows, by_value = {}, {}
+    for _, cell in ipairs(cells) do
+        local value = cell[key]
+        local row = by_value[value]
+        if not row then
+            row = { [key] = value, cells = {} }
+            by_value[value], rows[#rows + 1] = row, row
+        end
+        row.cells[#row.cells + 1] = cell
+    end
+    return rows
+end
+
 --- Groups whose seeds do not agree: {group, verdicts = {pass = seeds, fail = seeds, inconclusive = seeds}}. What says nothing of the
 --- chain (infra, an interrupted run) is no disagreement.
 ---@param cells tfl.MatrixCell[]

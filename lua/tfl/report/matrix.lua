@@ -7,6 +7,7 @@ local matrix_folder = require "tfl.report.matrix_folder"
 local sections = require "tfl.report.sections"
 local shell = require "tfl.report.shell"
 local summary = require "tfl.summary"
+local wait = require "tfl.core.wait"
 
 local M = {}
 
@@ -16,7 +17,14 @@ M.is = matrix_folder.is
 local DETAILS_BYTES, EVENTS_BYTES, MESSAGES_BYTES = 3000000, 200000000, 2000000
 --- Cells in a row that are drawn large; seeds of passes that are named beside those that are none.
 local LARGE, PASSES = 24, 12
+--- Cells in one go.
+local BREATH = 500
 local ORDER = { "pass", "fail", "inconclusive", "infra", "usage", "interrupted", "running", "waiting", "not run", "unknown" }
+
+--- Of many cells a page takes seconds on a busy machine: all else gets its turn meanwhile.
+local function breathe(i)
+    if i % BREATH == 0 then wait.sleep(0) end
+end
 
 local function seed_of(cell) return "seed " .. html.text(cell.seed or "?") end
 
@@ -82,6 +90,7 @@ local function grid(m)
         local marks = {}
         many = many or #row.cells > LARGE
         for i, cell in ipairs(row.cells) do
+            breathe(i)
             local about = ("%s: %s%s%s"):format(seed_of(cell), html.text(cell.word, 40), cell.code and cell.code ~= "ok" and ", "
                 .. html.text(cell.code, 80) or "", cell.seconds and ", " .. html.seconds(cell.seconds) or "")
             local mark = cell.state == "done" and shell.mark(cell.verdict) or cell.state == "running" and "▸" or "·"
@@ -167,6 +176,7 @@ local function failed(m)
     if #bad == 0 then return "" end
     local details, longest = take_details(bad), math.max(160, math.min(8000, MESSAGES_BYTES // #bad))
     for i, cell in ipairs(bad) do
+        breathe(i)
         local more = ""
         if details[cell] then
             more = "<details><summary>what its folder says</summary>" .. details[cell] .. "</details>"
@@ -200,6 +210,7 @@ local function cells(m)
     for _, name in ipairs(names) do head[#head + 1] = html.text(name, 40) end
     for _, title in ipairs { "deployer", { "seed", "n" }, "verdict", "code", { "seconds", "n" }, "again" } do head[#head + 1] = title end
     for i, cell in ipairs(m.cells) do
+        breathe(i)
         local row = { html.text(cell.scenario or cell.name, 80) }
         for _, name in ipairs(names) do row[#row + 1] = html.text(cell.params[name] or "–", 80) end
         local last = {

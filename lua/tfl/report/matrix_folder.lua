@@ -47,14 +47,9 @@ end
 
 --- The cells that differ in the seed alone, by rows; a cell's row is its `group`. Those that do not agree are flaky.
 local function rows_of(cells)
-    local rows, by_name = {}, {}
-    for _, cell in ipairs(cells) do
-        local row = by_name[cell.name]
-        if not row then
-            row = { name = cell.name, cells = {} }
-            by_name[cell.name], rows[#rows + 1] = row, row
-        end
-        row.cells[#row.cells + 1], cell.group = cell, row
+    local rows = results.rows(cells, "name")
+    for _, row in ipairs(rows) do
+        for _, cell in ipairs(row.cells) do cell.group = row end
     end
     for _, one in ipairs(results.flaky(cells)) do one.group.flaky = true end
     return rows

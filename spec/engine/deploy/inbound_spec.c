@@ -1,17 +1,8 @@
 /* Links of nodes that share one address: real processes dial one port, each obeys the faults of its own link. */
-#include "../net/relay_world.h"
-
-#include "deploy/links.h"
+#include "links_world.h"
 
 #include <signal.h>
 #include <sys/wait.h>
-
-/* node-0 is the world's listener behind an inbound relay at `port`. */
-struct cluster {
-    struct relay_world *w;
-    struct tfl_links *links;
-    uint16_t port;
-};
 
 enum how {
     PLAIN,
@@ -79,21 +70,9 @@ static struct tfl_links_inbound_view seen(struct cluster *c)
 
 static int setup(void **state)
 {
-    struct cluster *c = calloc(1, sizeof *c);
-    c->w = relay_world();
-    c->links = tfl_links_new(c->w->loop, 3, NULL);
-    c->port = free_port();
+    struct cluster *c = cluster_new();
     assert_int_equal(tfl_links_inbound(c->links, "node-0", c->port, c->w->target, NULL), 0);
     *state = c;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct cluster *c = *state;
-    tfl_links_free(c->links);
-    relay_world_end(c->w);
-    free(c);
     return 0;
 }
 

@@ -1,14 +1,5 @@
 /* The table of links and the faults in force on them. */
-#include "../net/relay_world.h"
-
-#include "deploy/links.h"
-
-/* node-1 dials node-0 through a relay; node-0 is the world's listener. */
-struct cluster {
-    struct relay_world *w;
-    struct tfl_links *links;
-    uint16_t port;
-};
+#include "links_world.h"
 
 static struct tfl_links_set set_of(bool except, const char *a, const char *b)
 {
@@ -30,21 +21,9 @@ static int64_t fault(
 
 static int setup(void **state)
 {
-    struct cluster *c = calloc(1, sizeof *c);
-    c->w = relay_world();
-    c->links = tfl_links_new(c->w->loop, 3, NULL);
-    c->port = free_port();
+    struct cluster *c = cluster_new();
     assert_int_equal(tfl_links_edge(c->links, "node-1", "node-0", c->port, NULL, c->w->target, NULL), 0);
     *state = c;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct cluster *c = *state;
-    tfl_links_free(c->links);
-    relay_world_end(c->w);
-    free(c);
     return 0;
 }
 
