@@ -54,6 +54,7 @@ describe("nodes that join", function()
             refused("wrong_state", "copied: it runs", ctx.start_node, ctx, "copied", {snapshot = copy})
             refused("usage", "no snapshot", ctx.start_node, ctx, "third", {snapshot = "nothing"})
             refused("usage", "a name of letters", ctx.start_node, ctx, "no/name")
+            refused("usage", "has 63 characters, and 60 are the most", ctx.start_node, ctx, ("a"):rep(63))
         end]]
         local absent = {}
         for _, event in ipairs(journal) do

@@ -84,7 +84,7 @@ static void step(struct tfl_timer *timer)
         again(clean);
         return;
     }
-    clean->current = tfl_undo(clean->undo.op.loop, clean->ledger);
+    clean->current = tfl_undo(clean->undo.op.loop, clean->ledger, false);
     clean->current->op.owner = clean;
     clean->current->op.done = one_done;
 }

@@ -234,7 +234,7 @@ struct tfl_op *tfl_guardian_bye(struct tfl_guardian *guardian)
     TFL_ASSERT(!guardian->bye);
     bye->guardian = guardian;
     guardian->bye = bye;
-    bye->undo = tfl_undo(guardian->loop, guardian->ledger);
+    bye->undo = tfl_undo(guardian->loop, guardian->ledger, true);
     bye->undo->op.owner = bye;
     bye->undo->op.done = undone;
     return &bye->op;

@@ -62,7 +62,7 @@ static void undo_when_closed(struct tfl_timer *timer)
         guard->over = true;
         return;
     }
-    guard->undo = tfl_undo(guard->loop, guard->ledger);
+    guard->undo = tfl_undo(guard->loop, guard->ledger, true);
     guard->undo->op.owner = guard;
     guard->undo->op.done = undone;
 }

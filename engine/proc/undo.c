@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { AGAIN_MS = 10, KILL_MS = 5000, COMMAND_S = 60, COMMAND_MAX_S = 600, ARGS_MAX = 256 };
+enum { AGAIN_MS = 10, RETRY_MS = 1000, KILL_MS = 5000, COMMAND_S = 60, COMMAND_MAX_S = 600, ARGS_MAX = 256 };
 
 struct work {
     struct tfl_undo undo;
@@ -20,6 +20,8 @@ struct work {
     int killed, quiet_rounds;
     int64_t before; /* the second pass has done all from this id on */
     struct tfl_exec *command;
+    bool patient;
+    int64_t first_try; /* of the command; 0: none was made */
 };
 
 static struct tfl_loop *loop_of(const struct work *work)
@@ -61,6 +63,7 @@ static void report(struct work *work, struct json_object *what, const char *key,
 static void settle(struct work *work, int64_t id, struct json_object *what, const struct tfl_error *err)
 {
     struct tfl_error own;
+    work->first_try = 0;
     if (err) {
         work->undo.failed++;
         report(work, what, "error", json_object_new_string(err->msg));
@@ -175,9 +178,15 @@ static void command_done(struct tfl_op *op)
             WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), said->len ? said->data : "");
     }
     work->command = NULL;
+    tfl_op_free(op);
+    int64_t patience =
+        number_of(what, "patience") < COMMAND_MAX_S ? number_of(what, "patience") : COMMAND_MAX_S;
+    if (failed && work->patient && tfl_now(loop_of(work)) < work->first_try + patience * TFL_S) {
+        again(work, RETRY_MS);
+        return;
+    }
     settle(work, id, what, failed ? &err : NULL);
     work->before = id;
-    tfl_op_free(op);
     again(work, 0);
 }
 
@@ -201,6 +210,8 @@ static int run_command(struct work *work, struct json_object *what, struct tfl_e
     work->command = tfl_exec_start(loop_of(work), &config, err);
     if (!work->command)
         return -1;
+    if (!work->first_try)
+        work->first_try = tfl_now(loop_of(work));
     work->command->op.done = command_done;
     work->command->op.owner = work;
     return 0;
@@ -262,12 +273,13 @@ static void destroy(struct tfl_op *op)
     free(work);
 }
 
-struct tfl_undo *tfl_undo(struct tfl_loop *loop, struct tfl_ledger *ledger)
+struct tfl_undo *tfl_undo(struct tfl_loop *loop, struct tfl_ledger *ledger, bool patient)
 {
     struct work *work = tfl_alloc(sizeof *work);
     tfl_op_init(&work->undo.op, loop, cancel, destroy);
     work->undo.report = json_object_new_array();
     work->ledger = ledger;
+    work->patient = patient;
     work->before = INT64_MAX;
     work->kill_deadline = tfl_now(loop) + KILL_MS * TFL_MS;
     again(work, 0);

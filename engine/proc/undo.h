@@ -13,8 +13,9 @@ struct tfl_undo {
 };
 
 /* The ledger is borrowed until the op ends; requests carried out are marked done in it. When all are done, its file is
- * removed. Processes that do not go within 5 s of SIGKILL, and commands beyond their time, are errors in the report. */
-struct tfl_undo *tfl_undo(struct tfl_loop *loop, struct tfl_ledger *ledger);
+ * removed. Processes that do not go within 5 s of SIGKILL, and commands beyond their time, are errors in the report. A command that
+ * fails is tried again every second as long as its request has `patience` (seconds), when patient. */
+struct tfl_undo *tfl_undo(struct tfl_loop *loop, struct tfl_ledger *ledger, bool patient);
 
 /* Undoes every ledger in the ledgers' folder whose run is dead. report: array of {"run_id":…, "undone":[…], "error":…};
  * runs that live are left alone. It always succeeds: failed counts the runs that could not be undone wholly. */

@@ -79,6 +79,19 @@ function errors.usage(fmt, ...)
     error(err, 0)
 end
 
+local NAME, NAME_MOST = "^[%w_][%w_%-%.]*$", 60
+
+--- Raises usage unless it is a name that tfl takes: it becomes part of paths, labels and command lines.
+---@param what string whose it is
+---@param name any
+function errors.name(what, name)
+    if type(name) ~= "string" or not name:match(NAME) then
+        errors.usage("%s: a name of letters, digits, '_', '-' and '.' was expected, got %s", what, errors.show(name))
+    elseif #name > NAME_MOST then
+        errors.usage("%s: the name %s has %d characters, and %d are the most", what, errors.show(name), #name, NAME_MOST)
+    end
+end
+
 --- Raises: a plan or file that cannot be used.
 ---@param fmt string
 ---@param ... any

@@ -83,15 +83,12 @@ end
 
 -- ---- nodes that join
 
-local NAME = "^[%w_][%w_%-%.]*$"
 
 --- A node that the plan does not know: the next index, keys from the seed, no stake.
 ---@param name string
 ---@return table entry of run.nodes
 function Members:add_node(name)
-    if type(name) ~= "string" or not name:match(NAME) or #name > 60 then
-        errors.usage("ctx:start_node: a name of letters, digits, '_', '-' and '.' was expected, got %s", errors.show(name))
-    end
+    errors.name("ctx:start_node", name)
     local index = #self.nodes
     local made = topology.build { n = index + 1, shape = "chain", seed = self.plan.seed }.nodes[index + 1]
     made.name, made.stake, made.late, made.kind = name, 0, true, self.plan.kind
@@ -143,9 +140,7 @@ end
 ---@param name string
 ---@return {name: string, path: string, node: string}
 function Members:snapshot(entry, name)
-    if type(name) ~= "string" or not name:match(NAME) or #name > 60 then
-        errors.usage("node:snapshot: a name of letters, digits, '_', '-' and '.' was expected, got %s", errors.show(name))
-    end
+    errors.name("node:snapshot", name)
     local state = self.deployer:state(entry.name)
     if state ~= "stopped" and state ~= "paused" and state ~= "exited" then
         local err = errors.new("wrong_state", "%s: it is %s; a snapshot is of a node that is stopped or paused", entry.name, state)

@@ -16,12 +16,6 @@ local function keys(t)
     return names
 end
 
-local function check_name(what, name)
-    if type(name) ~= "string" or not name:match "^[%w_][%w_%-%.]*$" or #name > 60 then
-        usage("%s: a name of letters, digits, '_', '-' and '.' was expected, got %s", what, tostring(name))
-    end
-end
-
 --- A hook's name with one slip of the finger; other functions are the script's own.
 local function slip(name, known)
     for hook in pairs(known) do
@@ -53,7 +47,7 @@ local expectation_hooks = {
 ---@param hooks? table hooks may also be set on the result: function w:start(ctx) … end
 ---@return table workload
 function M.workload(name, hooks)
-    check_name("tfl.workload", name)
+    errors.name("tfl.workload", name)
     check_hooks("workload", name, hooks, workload_hooks)
     local workload = hooks or {}
     workload.name = name
@@ -66,7 +60,7 @@ end
 ---@param hooks? table
 ---@return table expectation
 function M.expectation(name, hooks)
-    check_name("tfl.expectation", name)
+    errors.name("tfl.expectation", name)
     check_hooks("expectation", name, hooks, expectation_hooks)
     local expectation = hooks or {}
     expectation.name = name
@@ -76,7 +70,7 @@ end
 --- Checks what was set on a workload or expectation after it was made; called when the plan is built.
 function M.check(what, object)
     if type(object) ~= "table" then usage("%s: what tfl.%s makes was expected, got %s", what, what, errors.show(object)) end
-    check_name(what, object.name)
+    errors.name(what, object.name)
     check_hooks(what, object.name, object, what == "workload" and workload_hooks or expectation_hooks)
     if what == "workload" and not object.start then
         usage('workload %q has no start: function w:start(ctx) … end', object.name)
@@ -97,7 +91,7 @@ local meta = {
 ---@param context? table of the file it is in (tfl.init)
 ---@return table scenario
 function M.new(name, context)
-    check_name("tfl.scenario", name)
+    errors.name("tfl.scenario", name)
     return setmetatable({
         name = name, topology = topology.new(), workloads = {}, expectations = {}, duration = false, built = false,
         accounts = false, load = false, control = false, chaos = false, hand = false, context = context or false,

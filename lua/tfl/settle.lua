@@ -5,6 +5,8 @@ local wait = require "tfl.core.wait"
 
 local M = {}
 
+local HEARD_SECONDS = 10 -- until what was away a moment ago has been heard again
+
 --- Slots that n growths need, all but surely (a normal bound six deviations out, with room for small n).
 local function slots_of(n, f)
     local mean = n / f
@@ -40,10 +42,11 @@ local function stuck(run, figures)
     return false
 end
 
---- True when nothing that could still arrive changes what the window shows.
-local function settled(run, figures, s1)
+--- True when nothing that could still arrive changes what the window shows. Blind: what the nodes had last is not what they have.
+local function settled(run, figures, s1, blind)
     if figures.final == 0 then return false end
     if figures.common_slot >= s1 then return true end
+    if blind then return false end
     local tips = {}
     for _, node in ipairs(figures.nodes) do
         if not node.stale then tips[node.tip] = true end
@@ -53,15 +56,14 @@ local function settled(run, figures, s1)
     return only ~= nil and next(tips, only) == nil and run:current_slot() > s1 + 2 * (run.plan.delta + 1)
 end
 
---- Until the chain has decided the window.
-local function chain(run)
+--- Until the chain has decided the window, or cannot.
+local function chain(run, s1, blind)
     if run.ended_early == "stalled" then return end
-    local s1 = run.ended_slot or run.s1
     local from, bound = task.now(), M.bound_seconds(run.plan)
     repeat
         local figures = run:figures(run.s0, s1)
-        if settled(run, figures, s1) then return end
-        if stuck(run, figures) then break end
+        if settled(run, figures, s1, blind()) then return end
+        if not blind() and stuck(run, figures) then break end
         wait.sleep(math.min(0.05, run.plan.slot_seconds / 2))
     until task.now() - from > bound
     run.record:event("settle_timeout", { seconds = task.now() - from })
@@ -71,9 +73,12 @@ end
 ---@param run table
 function M.wait(run)
     if run.plan.hand or not run.feed then return end -- whoever drives it by hand has waited for what mattered
-    chain(run)
+    local s1 = run.ended_slot or run.s1
+    local away = run.deployer:wait_reachable() -- the nodes were fine, maybe, when nobody could see them
+    local function blind() return away and task.now() - away < HEARD_SECONDS end
+    chain(run, s1, blind)
     local load = run.plan.load
-    if load then load:settle(run, function() return stuck(run, run:figures(run.s0, run.ended_slot or run.s1)) end) end
+    if load then load:settle(run, function() return not blind() and stuck(run, run:figures(run.s0, s1)) end) end
 end
 
 return M

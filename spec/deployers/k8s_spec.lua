@@ -64,32 +64,6 @@ k8s.describe("-d k8s", function()
         assert.matches("node%-%d: its pod cannot run: ErrImageNeverPull", result.text)
     end)
 
-    it("goes on when the API server is away for ten seconds", function()
-        local free = [[import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])]]
-        local port, target = support.sh("python3 -c " .. support.quote(free)), nil
-        port = "127.0.0.1:" .. port:match "%d+"
-        local spec = k8s.liveness("-t", "30s", "--json")
-        spec.env.KUBECONFIG = k8s.kubeconfig(function(cluster)
-            target = cluster.server:match "^https://([^/]+)"
-            cluster.server, cluster["tls-server-name"] = "https://" .. port, target:match "^[^:]+"
-        end)
-        local function pipe() return support.start { program = "python3", support.root .. "/spec/support/pipe.py", port, target } end
-        local way = pipe()
-        local run = support.start(spec)
-        run:wait_output("liveness: run", 90)
-        way:signal "KILL"
-        local events = support.run_folder() .. "/events.jsonl"
-        support.eventually(function() return support.read(events):find '"cluster_away"' end, 10, "the news")
-        local since = os.time()
-        support.eventually(function() return os.time() > since + 9 end, 15, "ten seconds")
-        way = pipe()
-        local result = run:wait(90)
-        assert.equal(0, result.code, result.text)
-        assert.matches('"cluster_back"', support.read(events), 1, true)
-        assert.equal("", k8s.live())
-        way:signal "KILL"
-    end)
-
     it("says which right is missing, and makes nothing then", function()
         local spec = k8s.liveness()
         spec.env.KUBECONFIG = k8s.kubeconfig(function(_, user) user.as = "tfl-nobody" end)

@@ -35,6 +35,7 @@ listener.bind(at + ".new" if isinstance(at, str) else at)
 listener.listen(64)
 if isinstance(at, str):
     os.rename(at + ".new", at)  # there is no socket before it listens
+print("listens", flush=True)
 while True:
     near = listener.accept()[0]
     far, to = opened(target)

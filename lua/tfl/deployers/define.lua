@@ -36,9 +36,7 @@ end
 ---@param members? table functions may also be set on the result: function d.start(node) … end
 ---@return table deployer
 function M.define(context, name, members)
-    if type(name) ~= "string" or not name:match "^[%a_][%w_%-]*$" or #name > 60 then
-        usage("tfl.deployer: a name of letters, digits, '_' and '-' was expected, got %s", show(name))
-    end
+    errors.name("tfl.deployer", name)
     local what = ("tfl.deployer %q"):format(name)
     if deployers.built_in(name) then usage("%s: that is a deployer of tfl; call yours something else", what) end
     context.deployers = context.deployers or {}

@@ -26,6 +26,7 @@ end
 
 local FIRST_PORT = 8080 -- each pod has an address of its own, so all nodes have the same ports
 local KILL_SECONDS = 60
+local AWAY_SECONDS = 60 -- of the API server, at the end: what could not be deleted is tried again
 local STOP_SECONDS = 15 -- for the cluster, which sends SIGKILL after ten, to say that it is done
 
 local M = {
@@ -123,7 +124,7 @@ function K8s:prepare(plan)
     self.selector = "tfl.run=" .. run
     self.undos = self.installer:undos(shared, self.selector)
     for _, undo in ipairs(self.settings.preserve and {} or self.undos) do
-        undo.id = proc.ledger_add { undo = "argv", argv = undo.argv, cwd = sys.cwd(), within = 60 }
+        undo.id = proc.ledger_add { undo = "argv", argv = undo.argv, cwd = sys.cwd(), within = 60, patience = AWAY_SECONDS }
     end
     self.first = {}
     if not shared then self.first[1] = objects.namespace(self.run) end
@@ -350,11 +351,11 @@ end
 
 -- ---- the end
 
---- Has everything deleted: it is enough that the cluster has taken that in. With K8S_RUNNER_PRESERVE all stays as it is.
+--- Has everything deleted: it is enough that the cluster has taken that in. What it does not take now the ledger has patience with. With
+--- K8S_RUNNER_PRESERVE all stays as it is.
 function K8s:cleanup()
     self.closing = true
     self.batch:cancel()
-    local first
     for _, undo in ipairs(self.undos or {}) do
         local command = table.concat(undo.argv, " ")
         if self.settings.preserve then
@@ -363,8 +364,9 @@ function K8s:cleanup()
         else
             local argv = table.move(undo.argv, 1, #undo.argv, 1, { timeout = 60 })
             local ok, result = pcall(proc.exec, argv)
-            if ok and result.ok then proc.ledger_done(undo.id) else
-                first = first or not ok and result or errors.new("spawn", "%s: %s", command, result.stderr)
+            if ok and result.ok then proc.ledger_done(undo.id) else -- it is in the ledger, which has more patience
+                local said = ok and result.stderr:match "[^\n]*" or result.message
+                self.say(("%s: %s; tried again for %ds"):format(command, said, AWAY_SECONDS))
             end
         end
     end
@@ -372,7 +374,6 @@ function K8s:cleanup()
     self:let_go()
     if self.cluster then self.cluster:close() end
     Local.cleanup(self)
-    if first then error(first, 0) end
 end
 
 M.doctor = require("tfl.deployers.k8s.doctor").rows

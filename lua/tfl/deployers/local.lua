@@ -268,6 +268,10 @@ function Local:wait_ready(names, seconds, wanted)
     end, seconds)
 end
 
+--- Waits, when what lies between tfl and the nodes is away, until it is back. Raises connect when it takes too long.
+---@return number|nil moment (task.now) it was last away
+function Local:wait_reachable() end
+
 function Local:next_exit() return self.core:next_exit() end
 function Local:logs(name, bytes) return self.core:logs(name, bytes) end
 --- The file of a node's log, with .1 the one before it; nil when it is in no file.

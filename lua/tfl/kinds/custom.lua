@@ -237,9 +237,7 @@ end
 ---@param spec table
 ---@return table kind for t:kind(k), t:node(i):kind(k), node:restart{kind = k}
 function M.define(context, name, spec)
-    if type(name) ~= "string" or not name:match "^[%w_][%w_%-%.]*$" or #name > 60 then
-        usage("tfl.kind: a name of letters, digits, '_', '-' and '.' was expected, got %s", show(name))
-    end
+    errors.name("tfl.kind", name)
     local what = ("tfl.kind %q"):format(name)
     if type(spec) ~= "table" then usage("%s: a table was expected, got %s", what, show(spec)) end
     if kinds.built_in(name) then usage("%s: tfl has a kind of that name; call yours something else", what) end

@@ -114,7 +114,7 @@ static void respects_pid_reuse(void **state)
     assert_int_equal(tfl_ledger_add_process(ledger, mine, 0, NULL, &err), 0);
     assert_int_equal(tfl_ledger_add_process(ledger, 1, tfl_procfs_start_time(1), NULL, &err), 0);
     assert_int_equal(tfl_ledger_add_process(ledger, victim, tfl_procfs_start_time(victim), NULL, &err), 0);
-    world_ok(w, &tfl_undo(w->loop, ledger)->op, 5000);
+    world_ok(w, &tfl_undo(w->loop, ledger, false)->op, 5000);
     assert_true(world_alive(mine));
     assert_false(world_alive(victim));
     tfl_ledger_free(ledger);
@@ -151,7 +151,7 @@ static void undoes_everything(void **state)
     for (int i = 0; i < 5; i++)
         pids[i] = spawn_sleep("run-4", i % 2);
     int64_t t0 = tfl_now(w->loop);
-    struct tfl_undo *undo = tfl_undo(w->loop, ledger);
+    struct tfl_undo *undo = tfl_undo(w->loop, ledger, false);
     world_await(w, &undo->op, 5000);
     if (undo->op.failed)
         fail_msg("%s", undo->op.err.msg);
@@ -187,7 +187,7 @@ static void keeps_what_it_cannot_undo(void **state)
         assert_int_equal(tfl_ledger_add(ledger, request("folder", "path", refused[i]), NULL, &err), 0);
     assert_int_equal(tfl_ledger_add(ledger, request("wormhole", "to", "mars"), NULL, &err), 0);
     assert_int_equal(tfl_ledger_add(ledger, request("argv", "argv", "not a list"), NULL, &err), 0);
-    struct tfl_undo *undo = tfl_undo(w->loop, ledger);
+    struct tfl_undo *undo = tfl_undo(w->loop, ledger, false);
     world_await(w, &undo->op, 5000);
     assert_true(undo->op.failed);
     assert_non_null(strstr(undo->op.err.msg, "7 things"));
@@ -197,6 +197,32 @@ static void keeps_what_it_cannot_undo(void **state)
     assert_int_equal(tfl_ledger_pending(ledger), 7);
     tfl_op_free(&undo->op);
     tfl_ledger_free(ledger);
+}
+
+static void tries_again_while_it_has_patience(void **state)
+{
+    struct world *w = *state;
+    struct tfl_error err;
+    for (int patient = 1; patient >= 0; patient--) {
+        struct tfl_ledger *ledger = create(patient ? "run-6" : "run-7");
+        struct json_object *command = request("argv", "argv", ""), *argv = json_object_new_array();
+        const char *words[] = {
+            "sh", "-c", "echo >>tries; [ $(wc -l <tries) -ge 2 ] || { echo away >&2; exit 3; }"};
+        for (size_t i = 0; i < TFL_LEN(words); i++)
+            json_object_array_add(argv, json_object_new_string(words[i]));
+        json_object_object_add(command, "argv", argv);
+        json_object_object_add(command, "cwd", json_object_new_string(w->dir));
+        json_object_object_add(command, "patience", json_object_new_int(60));
+        assert_int_equal(tfl_ledger_add(ledger, command, NULL, &err), 0);
+        struct tfl_undo *undo = tfl_undo(w->loop, ledger, patient);
+        world_await(w, &undo->op, 30000);
+        assert_int_equal(undo->op.failed, !patient);
+        if (!patient)
+            assert_non_null(strstr(undo->op.err.msg, "status 3: away"));
+        assert_int_equal(unlink(world_path(w, "tries")), 0);
+        tfl_op_free(&undo->op);
+        tfl_ledger_free(ledger);
+    }
 }
 
 static void clean_spares_the_living(void **state)
@@ -253,7 +279,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {T(is_locked_while_it_lives), T(remembers_what_is_not_done),
-        T(respects_pid_reuse), T(undoes_everything), T(keeps_what_it_cannot_undo), T(clean_spares_the_living),
-        T(lock_files_are_exclusive)};
+        T(respects_pid_reuse), T(undoes_everything), T(keeps_what_it_cannot_undo),
+        T(tries_again_while_it_has_patience), T(clean_spares_the_living), T(lock_files_are_exclusive)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,9 +32,12 @@ local function told(what, text)
     for line in text:gmatch "[^\n]+" do -- without the log of its own that kubectl mixes in: E1128 22:30:10.123456 …
         if not line:match "^[EWIF]%d%d%d%d %d%d:%d%d:" then said[#said + 1] = line end
     end
-    said = table.concat(said, "\n"):gsub("%s+$", ""):sub(-SHOWN)
+    said = table.concat(said, "\n"):gsub("%s+$", "")
+    if #said > SHOWN then said = "… " .. said:sub(-SHOWN):gsub("^%S*%s+", "") end
     local low, hint, code = said:lower(), nil, "spawn"
-    if low:find("forbidden", 1, true) and low:find("quota", 1, true) then
+    if low:find("being terminated", 1, true) then
+        hint = "somebody has the namespace deleted"
+    elseif low:find("forbidden", 1, true) and low:find("quota", 1, true) then
         hint = "the quota of the namespace does not allow it: fewer nodes (-n), or a bigger quota"
     elseif low:find("forbidden", 1, true) then
         hint = "the user of this kubeconfig lacks that right (RBAC)"
@@ -199,7 +202,7 @@ end
 --- Is it an answer of somebody who cannot reach the API server?
 local function away(ok, answer)
     if not ok then return type(answer) == "table" and (answer.code == "connect" or answer.code == "timeout") end
-    return answer.status == 502 or answer.status == 503 or answer.status == 429
+    return answer.status >= 500 or answer.status == 429 -- by the proxy: 500 or 502, by what stands before the API server
 end
 
 --- One request. An API server that is away is asked again for a while. Raises connect, timeout, spawn (what it refuses).

@@ -63,6 +63,8 @@ local function end_of(terminated)
     return terminated.exitCode, not plain and with_message(terminated.reason, terminated.message) or nil
 end
 
+local DELETED = "its pod was deleted, and not by tfl"
+
 local function own_of(self, object)
     return self.by_pod[object.metadata.name]
 end
@@ -80,6 +82,7 @@ local function look(self, own, pod)
         self:ended(own, over and over.exitCode, own.trouble)
     elseif over then
         local code, why = end_of(over)
+        if own.leaving then why = DELETED end
         own.trouble = ("its program ended with exit code %s%s"):format(code, why and ", " .. why or "")
         self:ended(own, code, why)
     elseif state.waiting and HOPELESS[state.waiting.reason] then
@@ -103,7 +106,7 @@ local function follow_pods(self)
         if not own then return end
         if type == "DELETED" then
             look(self, own, pod)
-            gone(self, own, pod.metadata.uid, "its pod was deleted, and not by tfl")
+            gone(self, own, pod.metadata.uid, DELETED)
         else
             look(self, own, pod)
         end
@@ -115,7 +118,7 @@ local function follow_pods(self)
             if own then look(self, own, pod) end
         end
         for _, own in pairs(self.by_object) do
-            if own.uid and not there[own.uid] then gone(self, own, own.uid, "its pod was deleted, and not by tfl") end
+            if own.uid and not there[own.uid] then gone(self, own, own.uid, DELETED) end
         end
     end)
 end
@@ -160,7 +163,10 @@ local function ping(self)
         wait.sleep(PING_SECONDS)
         local ok, err = pcall(self.cluster.ask, self.cluster, "GET", self.cluster:path "pods", { query = "limit=1", patience = 0 })
         if ok then
-            if away then self.event("cluster_back", { seconds = task.now() - since }) end
+            if away then
+                self.event("cluster_back", { seconds = task.now() - since })
+                self.away_until = task.now()
+            end
             since, away = nil, nil
         elseif err.status == 401 or err.status == 403 then
             return self:lost(err)
@@ -174,6 +180,14 @@ local function ping(self)
             end
         end
     end
+end
+
+--- After a minute the run is lost by then.
+function Watch:wait_reachable()
+    local from = task.now()
+    self.cluster:ask("GET", self.cluster:path "pods", { query = "limit=1", patience = LOST_SECONDS + 10 })
+    if task.now() - from > 1 then self.away_until = task.now() end
+    return self.away_until
 end
 
 function Watch:begin_watch()
