@@ -170,6 +170,24 @@ describe("chaos", function()
         assert.truthy(support.read(result.summary.dir .. "/events.jsonl"):find '"type":"fault_skipped"')
     end)
 
+    it("nodes that take longer to come back than was planned are waited for: the chain stays where most of the stake is up", function()
+        local slow = support.write("bin/slow", ("#!/bin/sh\ntrap 'sleep 1.5; kill $!; wait; exit 0' TERM\n%s \"$@\" &\nwait\n")
+            :format(support.quote(nodes.tfl_node())))
+        os.execute("chmod +x " .. support.quote(slow))
+        local result = nodes.run(nodes.scenario([[:topology_with(function(t) t:nodes(4):full():slot_duration "50ms" end)
+            :with_run_duration(tfl.slots(240)):enable_node_control()
+            :chaos_with(function(c) c:restart():min_delay "0.3s":max_delay "0.5s":target_cooldown "0s" end)]]),
+            { "--seed", "5", node = slow })
+        assert.equal(0, result.code, result.text)
+        local away, most = 0, 0
+        for _, event in ipairs(nodes.events(result, "^fault")) do
+            away = away + (event.type == "fault" and 1 or event.type == "fault_end" and -1 or 0)
+            most = math.max(most, away)
+        end
+        assert.equal(1, most)
+        assert.truthy(support.read(result.summary.dir .. "/events.jsonl"):find("is not back yet", 1, true))
+    end)
+
     it("a crash that chaos did not make fails the run", function()
         local file = nodes.scenario(TOP .. RUN .. [[:enable_node_control():with_workload(w)
             :chaos_with(function(c) c:restart():min_delay "0.5s":max_delay "1s":exclude(2):target_cooldown "1s" end)]], [[

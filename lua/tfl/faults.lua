@@ -265,6 +265,9 @@ function Faults:recovering(name)
     return false
 end
 
+--- Is something being done to the node that is not over?
+function Faults:is_busy(name) return self.busy[name] ~= nil end
+
 --- Is the node up, by what was done to it?
 function Faults:is_down(name) return self.down[name] ~= nil end
 

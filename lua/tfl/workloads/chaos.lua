@@ -210,11 +210,30 @@ end
 
 -- ---- the run
 
+--- Why no more node may go down, or nil: the schedule leaves most of the stake up, and so does the run when nodes take longer to come
+--- back than was planned. Else chains that never meet are made one after the other.
+local function crowd(run, entry, most)
+    local away, up, all = {}, 0, 0
+    for _, node in ipairs(started(run.plan.nodes)) do
+        all = all + node.stake
+        if not run:is_live(node.name) or run.faults:is_busy(node.name) then
+            away[#away + 1] = node.name
+        elseif node.name ~= entry.targets[1] then
+            up = up + node.stake
+        end
+    end
+    local fine = #away == 0 or most and #away < most or not most and up * 2 > all
+    return not fine and table.concat(away, ", ") .. (#away > 1 and " are" or " is") .. " not back yet" or nil
+end
+
 --- Why the state of the run forbids an entry, or nil.
-local function obstacle(run, entry)
-    if entry.verb ~= "partition" and entry.verb ~= "latency" and not run:is_live(entry.targets[1]) then
-        return ("%s is %s"):format(entry.targets[1], run.deployer:state(entry.targets[1]))
-    elseif entry.verb == "partition" or entry.splits then
+local function obstacle(run, entry, wish)
+    if entry.verb ~= "partition" and entry.verb ~= "latency" then
+        if not run:is_live(entry.targets[1]) then return ("%s is %s"):format(entry.targets[1], run.deployer:state(entry.targets[1])) end
+        local crowded = crowd(run, entry, wish and wish.max_down)
+        if crowded then return crowded end
+    end
+    if entry.verb == "partition" or entry.splits then
         for _, fault in ipairs(run.faults:list()) do
             if fault.cut and not fault.t1 then return fault.name .. " is still in force" end
         end
@@ -250,7 +269,7 @@ local function carry_out(run, entry)
 end
 
 function Chaos:make(run, entry)
-    local reason = obstacle(run, entry)
+    local reason = obstacle(run, entry, self.wish[entry.clause])
     if reason then
         entry.skipped = reason
         return run.faults:skipped(entry.verb, entry.targets, reason, "chaos", entry.at)
