@@ -1,44 +1,11 @@
--- scripts/run.sh and scripts/test.sh, on a small tree of their own in a folder with a space in its name: a CMake project whose
--- program "tfl" prints its arguments. Package managers are shims that write down how they were called.
+-- scripts/run.sh and scripts/test.sh, on a small tree of their own. Package managers are shims that write down how they were called.
 local support = require "spec.support"
+local trees = require "spec.support.trees"
 support.guard()
 
 local quote = support.quote
 
-local PRESETS = [[{"version": 4, "configurePresets": [
- {"name": "release", "generator": "Ninja", "binaryDir": "${sourceDir}/build/release"},
- {"name": "dev", "generator": "Ninja", "binaryDir": "${sourceDir}/build/dev"}]}]]
-local CMAKE = [[
-cmake_minimum_required(VERSION 3.22)
-project(small LANGUAGES C)
-set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
-add_executable(tfl tfl.c)
-]]
-local PROGRAM = [[
-#include <stdio.h>
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++)
-        printf("[%s]", argv[i]);
-    puts(VERSION);
-    return argc == 1 ? 0 : 7;
-}
-]]
-
-local function tree()
-    local dir = support.dir() .. "/a tree"
-    assert.equal(0, select(2, support.sh(("mkdir %s && cp -R %s/scripts %s"):format(quote(dir), quote(support.root), quote(dir)))))
-    support.write(dir .. "/CMakePresets.json", PRESETS)
-    support.write(dir .. "/CMakeLists.txt", CMAKE)
-    support.write(dir .. "/tfl.c", (PROGRAM:gsub("VERSION", '"one"')))
-    return dir
-end
-
-local function run(dir, spec)
-    spec.program = spec.program or dir .. "/scripts/run.sh"
-    spec.cwd = spec.cwd or "/"
-    return support.run(spec)
-end
+local PROGRAM, tree, run = trees.PROGRAM, trees.make, trees.run
 
 describe("scripts/run.sh", function()
     it("builds, passes the arguments on and keeps stdout for tfl", function()
@@ -165,35 +132,6 @@ case "$*" in *update*) : >%s ;; *) %s : >%s ;; esac]]):format(log, quote(support
         local result = run(dir, { env = { PATH = bin } })
         assert.equal(2, result.code, result.text)
         assert.truthy(result.err:find("no apt. Install what Debian calls: ninja-build\n", 1, true), result.text)
-    end)
-end)
-
-describe("scripts/run/run-examples.sh", function()
-    local function examples(dir, ...)
-        support.write(dir .. "/scenarios/liveness.lua", "")
-        return run(dir, { program = dir .. "/scripts/run/run-examples.sh", ... })
-    end
-
-    it("builds, runs the scenario on the deployer and prints the equal line", function()
-        local dir = tree()
-        local result = examples(dir, "--run-seconds", "30", "-n", "3", "host")
-        assert.equal("[scenarios/liveness.lua][-d][host][-n][3][-t][30s]one\n", result.out, result.text)
-        assert.matches("\ntfl scenarios/liveness.lua %-d host %-n 3 %-t 30s\n", result.err)
-        assert.equal(7, result.code)
-    end)
-
-    it("refuses what it does not know before it installs anything", function()
-        local dir = tree()
-        for message, words in pairs {
-            ["usage:"] = {}, ["podman: host, compose or k8s"] = { "podman" }, ["%-t 1h: a whole number"] = { "-t", "1h", "host" },
-            ["%-n: a value"] = { "host", "-n" }, ["no scenarios/livenes.lua"] = { "host", "livenes" },
-            ["%-%-bundle none: there is no such file"] = { "--bundle", "none", "host" }, ["%-%-fast: there is no such flag"] = { "--fast" },
-        } do
-            local result = examples(dir, table.unpack(words))
-            assert.equal(2, result.code, result.text)
-            assert.matches(message, result.err)
-            assert.equal("", result.out)
-        end
     end)
 end)
 

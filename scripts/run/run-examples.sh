@@ -3,11 +3,15 @@
 # the examples. Prints the tfl line of each, to be run again without this script.
 #   scripts/run/run-examples.sh [-t|--run-seconds N] [-n|--nodes N] [--bundle FILE] [--yes] host|compose|k8s [SCENARIO…]
 # SCENARIO: names of scenarios/ (liveness). The exit code is the worst of tfl's (tfl help exit).
+# k8s: the image is made and given to the cluster of the current context: by kind, k3d or minikube where it is one of theirs, by ctr where
+# its only machine is this one (CONTAINERD_ADDRESS: the socket, when it is not the usual one). Of others it says what to push where.
 set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
 . "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/../setup/lib.sh"
 # shellcheck source=scripts/setup/docker.sh
 . "$root/scripts/setup/docker.sh"
+# shellcheck source=scripts/run/cluster_image.sh
+. "$root/scripts/run/cluster_image.sh"
 
 usage() {
     die "${1:+$1
@@ -17,7 +21,7 @@ usage() {
 # number WORD FLAG: a whole number from 1, or usage.
 number() { [[ $1 =~ ^[1-9][0-9]{0,5}$ ]] || usage "$2 $1: a whole number from 1 was expected"; }
 
-yes=0 seconds='' nodes='' deployer='' scenarios=()
+yes=0 agreed=() seconds='' nodes='' deployer='' scenarios=()
 while [ $# -gt 0 ]; do
     case $1 in
     -t | --run-seconds | -n | --nodes | --bundle)
@@ -33,8 +37,8 @@ while [ $# -gt 0 ]; do
         esac
         shift 2
         ;;
-    --yes) yes=1 && shift ;;
-    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 0 ;;
+    --yes) yes=1 agreed=(--yes) && shift ;;
+    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 0 ;;
     -*) usage "$1: there is no such flag" ;;
     *)
         if [ -n "$deployer" ]; then scenarios+=("$1"); else deployer=$1; fi
@@ -57,8 +61,16 @@ compose)
     need_docker >/dev/null
     ;;
 k8s)
+    image_way
     ensure_packages "$yes" run
-    command -v kubectl >/dev/null || die "There is no kubectl here. Install it (https://kubernetes.io/docs/tasks/tools), and name a cluster in KUBECONFIG."
+    if [[ ! $way =~ ^(registry|there)$ ]]; then
+        ensure_packages "$yes" compose
+        mkdir -p "$root/build"
+        start_engine "$root/build/dockerd.log"
+        trap stop_engine EXIT
+        need_docker >/dev/null
+    fi
+    give_image "${agreed[@]}"
     ;;
 '') usage ;;
 *) usage "$deployer: host, compose or k8s was expected" ;;
