@@ -249,3 +249,36 @@ describe("the other commands", function()
     end)
 
 end)
+
+describe("on a terminal", function()
+    it("a long line goes on below its text, at a word; commands and paths stay whole", function()
+        local inside = require "spec.topology.inside"
+        local fit = inside [[ local lines, columns = ... return require("tfl.text").fit(table.concat(lines, "\n"), columns) ]]
+        local again = "  again     tfl scenarios/a_very_long_name.lua -n 3 -t 12s --seed 42"
+        local word, green = "  " .. ("long"):rep(20), "  \27[32m✓\27[0m safety              59 final, 2 forks"
+        local lines = {
+            "PASS  made                    local · 3 nodes, star · 12s · seed 42", green .. " (deepest 1), no conflict", again, "", word,
+            "",
+        }
+        assert.equal(table.concat({
+            "PASS  made                    local · 3 nodes, star · 12s ·", "                              seed 42",
+            green .. " (deepest 1), no", "                        conflict", again, "", word, "",
+        }, "\n"), fit(lines, 60))
+        assert.equal(table.concat(lines, "\n"), fit(lines, 200))
+    end)
+
+    it("no word of a summary or of help is cut in two", function()
+        local terminal = require "spec.support.terminal"
+        for _, words in ipairs { { "help", "env" }, { "check", nodes.liveness(2, 60) } } do
+            local plain = support.run(words)
+            words.columns, words.rows = 60, 200
+            local t = terminal.start(words)
+            assert.equal(0, t:finish())
+            local known = {}
+            for word in plain.out:gmatch "%S+" do known[word] = true end
+            for word in t:screen():gmatch "%S+" do
+                assert.truthy(known[word] or word:find "%d", word .. "\n" .. t:screen()) -- the seed is another one
+            end
+        end
+    end)
+end)

@@ -37,6 +37,12 @@ local function say(fd, fmt, ...)
     unwritten = unwritten or fd == 1 and not ok
 end
 
+--- What people read, on stdout: as wide as their terminal.
+local function show(fmt, ...)
+    local said = select("#", ...) > 0 and string.format(fmt, ...) or fmt
+    say(1, "%s", sys.isatty(1) and text.fit(said, (sys.columns())) or said)
+end
+
 -- ---- the environment
 
 local function environment_number(name, whole_number)
@@ -156,7 +162,7 @@ local function run(args)
         if not ok then error(summary, 0) end
         summaries[#summaries + 1] = summary
         worst = verdict.worse_exit(worst, summary.exit_code) -- the exit code of several runs is that of the worst
-        say(1, text.summary(summary, sys.isatty(1) and not os.getenv "NO_COLOR"))
+        show("%s", text.summary(summary, sys.isatty(1) and not os.getenv "NO_COLOR"))
         if args.report and not write_report(args, summary) and worst == 0 then worst = INFRA end
         if summary.verdict == "interrupted" then break end
     end
@@ -179,7 +185,7 @@ local function check(args)
     for _, made in ipairs(plans_of(args)) do
         local liveness = made.liveness
         say(1, "%s\n", text.clean(made.name))
-        local function row(name, fmt, ...) say(1, "  %-12s " .. fmt .. "\n", name, ...) end
+        local function row(name, fmt, ...) show("  %-12s " .. fmt .. "\n", name, ...) end
         row("cluster", "%s on %s, %s", made.topology:describe(), made.deployer, kinds.describe(made.nodes))
         local told = {}
         for _, node in ipairs(made.deployer == "local" and made.nodes or {}) do -- elsewhere it is that of the image
@@ -220,7 +226,7 @@ local function doctor()
         say(1, "%-10s %s %s\n", "deployer", one[1], one[2])
         for _, row in ipairs(deployers.get(one[1]).doctor()) do
             fine = fine and (row.ok or one[1] ~= "local") -- who has no Docker or cluster can do without
-            say(1, "  %s %-9s %s\n", row.ok and "✓" or "✗", row.name, row.message)
+            show("  %s %-9s %s\n", row.ok and "✓" or "✗", row.name, row.message)
         end
     end
     return fine and 0 or INFRA
@@ -254,7 +260,7 @@ local function help_api(what)
     if not shown then
         errors.usage("tfl help api %s: there is no object or function of that name%s", what, suggest.hint(what, names))
     end
-    say(1, "%s", shown)
+    show("%s", shown)
     return 0
 end
 
@@ -272,7 +278,7 @@ local function help(args)
     end
     local topics = require "tfl.help"
     if by_name[topic] then
-        say(1, "%s\n%s", by_name[topic]:get_help(), topics[topic] and "\n" .. topics[topic] or "")
+        show("%s\n%s", by_name[topic]:get_help(), topics[topic] and "\n" .. topics[topic] or "")
         return 0
     end
     if not topics[topic] then
@@ -280,7 +286,7 @@ local function help(args)
         for name in pairs(topics) do names[#names + 1] = name end
         errors.usage("tfl help %s: there is no such topic%s", topic, suggest.hint(topic, names))
     end
-    say(1, "%s", topics[topic])
+    show("%s", topics[topic])
     return 0
 end
 

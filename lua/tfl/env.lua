@@ -95,9 +95,10 @@ M.PREFIXES = { "LOGOS_BLOCKCHAIN_", "TFL_", "K8S_RUNNER_", "COMPOSE_RUNNER_" }
 --- The text of `tfl help env`.
 ---@return string
 function M.help()
-    local lines = { "Environment (flags win over it, it wins over the script's defaults):" }
+    local lines, width = { "Environment (flags win over it, it wins over the script's defaults):" }, 0
+    for _, row in ipairs(M.rows) do width = math.max(width, #row[1]) end
     for _, row in ipairs(M.rows) do
-        lines[#lines + 1] = ("  %-34s %s"):format(row[1], (row[2]:gsub("`", ""):gsub("\\|", "|")))
+        lines[#lines + 1] = ("  %s%s  %s"):format(row[1], (" "):rep(width - #row[1]), (row[2]:gsub("`", ""):gsub("\\|", "|")))
     end
     return table.concat(lines, "\n") .. "\n"
 end

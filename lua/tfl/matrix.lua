@@ -206,7 +206,9 @@ local function finish(m, args)
     local page = args.report and (args.report[1] or report.default_path(m.dir))
     if page then m:write(page, function(path) report.write(m.dir, path) end) end
     local columns = sys.columns()
-    local said = sys.write(1, render.summary(m, sys.isatty(1) and not os.getenv "NO_COLOR", columns))
+    local tty = sys.isatty(1)
+    local shown = render.summary(m, tty and not os.getenv "NO_COLOR", columns)
+    local said = sys.write(1, tty and text.fit(shown, columns) or shown)
     if page then said = sys.write(1, ("  report    %s\n"):format(text.clean(text.home(page)))) and said end
     if args.json then said = sys.write(1, results.json(m) .. "\n") and said end
     if not said then sys.write(2, "tfl: the summary could not be written to stdout; it is in " .. m.dir .. "\n") end

@@ -112,7 +112,8 @@ function M.run(args, options)
     plan.by_hand, plan.keep = "-t 24h", args.keep
     local summary = runner.run(plan, start_screen(plan))
     if summary.verdict ~= "pass" then
-        sys.write(2, text.summary(summary, sys.isatty(2) and not os.getenv "NO_COLOR"))
+        local shown = text.summary(summary, sys.isatty(2) and not os.getenv "NO_COLOR")
+        sys.write(2, sys.isatty(2) and text.fit(shown, (sys.columns())) or shown)
     elseif terminal.interactive() then
         sys.write(1, ("all is cleaned up; what happened is in %s\n"):format(summary.dir))
     end

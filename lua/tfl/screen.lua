@@ -87,7 +87,8 @@ end
 function Screen:line(line)
     if self.quiet then return end
     self:erase()
-    sys.write(2, text.clean(line) .. "\n")
+    line = text.clean(line)
+    sys.write(2, (self.live and text.fit(line, (sys.columns())) or line) .. "\n")
 end
 
 function Screen:close()

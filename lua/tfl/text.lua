@@ -75,6 +75,49 @@ function M.pad(text, width)
     return text .. string.rep(" ", math.max(1, width - (utf8.len(text) or #text)))
 end
 
+--- Lines that people copy: commands and paths stay whole.
+local WHOLE = { evidence = true, again = true, report = true, go = true }
+
+--- Columns that a text takes; colours take none.
+local function width_of(text)
+    text = text:gsub("\27%[[%d;]*m", "")
+    return utf8.len(text) or #text
+end
+
+local function fit_line(line, columns, out)
+    local label, mark = line:match "^%s+(%a+)", 1
+    if width_of(line) <= columns or WHOLE[label] then
+        out[#out + 1] = line
+        return
+    end
+    local below = #line:match "^ *" + 2 -- what goes on stands below the last column that begins in the left half
+    for from in line:gmatch "%S  +()%S" do
+        local at = width_of(line:sub(1, from - 1))
+        if at <= columns * 0.6 then below, mark = at, from end
+    end
+    local now = line:sub(1, mark - 1)
+    local width = width_of(now)
+    for space, word in line:sub(mark):gmatch "(%s*)(%S+)" do
+        local more = width_of(space) + width_of(word)
+        if width + more > columns and width > below then
+            out[#out + 1] = now
+            now, space, width, more = (" "):rep(below), "", below, width_of(word)
+        end
+        now, width = now .. space .. word, width + more
+    end
+    out[#out + 1] = now
+end
+
+--- Text for a terminal of so many columns: a longer line goes on in the next one at a word, below its own text.
+---@param text string
+---@param columns integer
+---@return string
+function M.fit(text, columns)
+    local out = {}
+    for line in text:gmatch "([^\n]*)\n?" do fit_line(line, columns, out) end
+    return table.concat(out, "\n") .. (text:sub(-1) == "\n" and "\n" or "")
+end
+
 local function indent(text, by)
     return (M.clean(text):gsub("\n+$", ""):gsub("\n", "\n" .. string.rep(" ", by)))
 end
