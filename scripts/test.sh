@@ -34,8 +34,9 @@ logs=$root/build/test
 rm -rf -- "$logs"
 mkdir -p "$logs/reports"
 seed=${TFL_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
-passed=0 failed=0 skipped=0 excused=0
-jobs=${TFL_TEST_JOBS:-4} # specs wait for blocks more than they compute
+passed=0 failed=0 skipped=0 excused=0 clustering=''
+jobs=${TFL_TEST_JOBS:-5} # specs wait for blocks more than they compute
+cluster_jobs=2 # as many more of those that wait for a cluster, which does one thing after the other
 export TFL="$root/build/dev/bin/tfl" TFL_TEST_SEED=$seed TFL_TEST_MARK=$$-$seed
 export LUA_PATH="$root/?.lua;$root/?/init.lua;$root/lua/?.lua;$root/lua/?/init.lua;;"
 # A report of any process, also of a node whose output nobody reads, becomes a file that the last group finds.
@@ -95,7 +96,7 @@ group() {
 }
 beside() {
     [[ $1 =~ $only ]] || return 0
-    while [ "$(jobs -rp | grep -cvx "$computing")" -ge "$jobs" ]; do
+    while [ "$(jobs -rp | grep -cvx -e "$computing" -e "$clustering")" -ge "$jobs" ]; do
         wait -n || true
     done
     one "$@" &
@@ -104,21 +105,22 @@ join() {
     wait || true
 }
 
-# long_first: the order of its lines, but those of a minute or more before the others, or the last one of them runs alone.
-long='/(deployers/(compose|custom|k8s)|fault_scenarios|fault_judging|transactions|kinds/custom|kinds/programs|chaos|judging|links|hang|repl|scenario|leftovers)_'
-long_first() {
+# in_order: the files of stdin in the order of the seed, but those of a minute or more before the others, or the last one of them runs alone.
+long='/(deployers/(compose|custom)|fault_scenarios|fault_judging|transactions|kinds/custom|kinds/programs|chaos|judging|links|hang|repl|scenario|leftovers)_'
+in_order() {
     local all
-    all=$(cat)
+    all=$(LC_ALL=C sort | shuf --random-source=<(yes "$seed"))
     grep -E "$long" <<<"$all" || true
-    grep -vE "$long" <<<"$all" || true
+    grep -vE "$long|^$" <<<"$all" || true
 }
 
-# needs MODULE: does a wanted spec file use this module of spec/support?
+# uses MODULE: the spec files that use this module of spec/support. needs MODULE: is one of them wanted?
+uses() { grep -rl --include='*_spec.lua' "spec\\.support\\.$1\"" spec || true; }
 needs() {
     local file
     while IFS= read -r file; do
         [[ ! ${file%_spec.lua} =~ $only ]] || return 0
-    done < <(grep -rl --include='*_spec.lua' "spec\\.support\\.$1\"" spec)
+    done < <(uses "$1")
     return 1
 }
 
@@ -141,6 +143,22 @@ compute() {
     slow lint/clang-tidy 500 "${idle[@]}" lua5.4 scripts/lint/clang_tidy.lua
     slow build/clang 400 "${idle[@]}" scripts/test/build.sh fuzz
     slow fuzz 300 "${idle[@]}" scripts/test/fuzz.sh
+}
+
+# cluster_specs: those that need a cluster, or a word for each that it is left out.
+cluster_specs() {
+    local file
+    trap stop INT TERM
+    jobs=$cluster_jobs
+    while IFS= read -r file; do
+        if [ -n "${TFL_TEST_KUBECONFIG:-}" ]; then
+            beside "${file%_spec.lua}" 500 scripts/test/spec.sh "$file"
+        elif [[ ${file%_spec.lua} =~ $only ]]; then
+            printf 'skip   %-32s there is no cluster\n' "${file%_spec.lua}"
+            echo "0 0 1" >"$logs/total.cluster.${file//\//.}" # no script here can install a cluster
+        fi
+    done < <(uses k8s | in_order)
+    join
 }
 
 echo "seed $seed (TFL_TEST_SEED=$seed scripts/test.sh runs the specs in this order again); logs in build/test"
@@ -170,18 +188,11 @@ if [ -n "$cluster" ]; then
     [ ! -e "$logs/cluster" ] || . "$logs/cluster"
 fi
 lua5.4 spec/support/leaks.lua snapshot "$logs/before"
+cluster_specs &
+clustering=$!
 while IFS= read -r file; do
-    limit=300
-    ! grep -q 'spec\.support\.k8s"' "$file" || limit=500 # pods take their time
-    if [ -z "${TFL_TEST_KUBECONFIG:-}" ] && [ "$limit" = 500 ]; then
-        [[ ${file%_spec.lua} =~ $only ]] || continue
-        printf 'skip   %-32s TFL_TEST_KUBECONFIG names no cluster\n' "${file%_spec.lua}"
-        echo "0 0 1" >"$logs/total.cluster.${file//\//.}"
-        excused=$((excused + 1)) # no script here can install a cluster
-        continue
-    fi
-    beside "${file%_spec.lua}" "$limit" scripts/test/spec.sh "$file"
-done < <(find spec -name '*_spec.lua' | LC_ALL=C sort | shuf --random-source=<(yes "$seed") | long_first)
+    beside "${file%_spec.lua}" 300 scripts/test/spec.sh "$file"
+done < <(find spec -name '*_spec.lua' | grep -vxF "$(uses k8s)" | in_order)
 join
 if [ -n "$cluster" ]; then
     one cluster-end 240 scripts/test/cluster.sh down "$cluster" "$logs/cluster" &
@@ -196,6 +207,7 @@ group sanitizers 10 scripts/test/reports.sh "$logs/reports"
 for total in "$logs"/total.*; do
     read -r p f s <"$total"
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    [[ $total != */total.cluster.spec* ]] || excused=$((excused + s))
 done
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ] && { [ "$skipped" = "$excused" ] || [ "${CI:-}" != true ]; }

@@ -58,7 +58,7 @@ describe("liveness under faults", function()
         local result = run([[
             ctx:wait_for_height(2)
             ctx:node(2):restart{peers = "none"}]],
-            { scenario = [[:topology_with(function(t) t:nodes(3):network_star():slot_duration("50ms"):security_param(200) end)
+            { scenario = [[:topology_with(function(t) t:nodes(3):network_star():slot_duration("50ms"):security_param(100) end)
                 :enable_node_control()]], rest = ":expect_fork_resolution{within = '4s'}", time = "9s", code = 1 })
         assert.equal("fork_unresolved", nodes.expectation(result, "fork_resolution").code)
     end)

@@ -94,7 +94,7 @@ describe("a partition", function()
             ctx:partition({0}, {1}):heal()
             ctx:sleep "1s"
         end]], { scenario = [[:topology_with(function(t) t:nodes(2):slot_duration("50ms"):security_param(80) end)
-            :enable_node_control{links = true}]], time = "20s" })
+            :enable_node_control{links = true}]], time = "6s" })
         local told = false
         for _, e in ipairs(nodes.events(result)) do
             local text = e.type == "log" and e.message or ""

@@ -151,12 +151,12 @@ end
     end)
 
     it("whose node does not end is told so after it was told to kill it", function()
-        local result = run(file([[
+        local result = nodes.run(file([[
 local d = tfl.deployer "mine"
 function d.start(node) node:undo{"true"} end
 function d.stop() end
 function d.alive() return true end
-]], ""), "-t", "1s")
+]], ""), { "-d", "mine", "-t", "1s", env = { TFL_READY_SECONDS = "1" } })
         assert.equal(3, result.code, result.text)
         assert.truthy(result.text:find "it is there still, 5s after the deployer mine was told to kill it", result.text)
     end)
