@@ -211,4 +211,17 @@ describe("the summary of a run that failed", function()
         assert.equal(1, #result.summary.log_lines, result.text)
         assert.matches("node%-1 %d+%.%ds %(slot %d+%) WARN .*  logs/logos%-blockchain%-node%-1%.log:%d+\n", result.out)
     end)
+
+    it("leaves out what they say when they are taken down", function()
+        local node = support.write("bin/wrapped", ([[#!/bin/sh
+trap 'echo "$(date -u +%%FT%%T.%%3NZ) WARN  my peers are gone"; exit 0' TERM
+%s "$@" &
+while :; do wait; sleep 0.02; done
+]]):format(support.quote(nodes.tfl_node())))
+        os.execute("chmod +x " .. support.quote(node))
+        local result = nodes.run(short 'ctx:wait_for_height(1) ctx:fail "as it is meant to"', { node = node })
+        assert.equal(1, result.code, result.text)
+        assert.matches("WARN  my peers are gone", support.read(result.summary.nodes_detail[1].log), 1, true)
+        assert.is_nil(result.out:find "peers are gone", result.text)
+    end)
 end)

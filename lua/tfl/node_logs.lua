@@ -186,7 +186,10 @@ local MOST_NODES, MOST_LINES, MOST_BYTES = 12, 4, 8 << 20
 ---@param run table
 ---@return table[] of log:grep
 function M.trouble(run)
-    local list = {}
+    local list, till = {}, math.huge
+    for _, phase in ipairs(run.phases) do
+        if phase.name == "teardown" then till = phase.from end -- that its peers go then is no trouble of a node
+    end
     for i, node in ipairs(run.nodes) do
         if i > MOST_NODES then break end
         local path = run.started[node.name] and run.deployer:log_path(node.name)
@@ -195,7 +198,9 @@ function M.trouble(run)
             local last
             for _, pattern in ipairs(TROUBLE) do
                 local found = M.of(run, node.name):grep(pattern)
-                local one = found[#found]
+                local n = #found
+                while n > 0 and (found[n].t or 0) > till do n = n - 1 end
+                local one = found[n]
                 if one and (not last or (one.t or 0) > (last.t or 0)) then last = one end
             end
             list[#list + 1] = last
