@@ -43,6 +43,12 @@ local function show(fmt, ...)
     say(1, "%s", sys.isatty(1) and text.fit(said, (sys.columns())) or said)
 end
 
+--- A word on stderr about what went wrong.
+local function complain(message)
+    local said = "tfl: " .. text.clean(message) .. "\n"
+    say(2, "%s", sys.isatty(2) and text.fit(said, (sys.columns())) or said)
+end
+
 -- ---- the environment
 
 local function environment_number(name, whole_number)
@@ -58,7 +64,7 @@ end
 
 --- Says which variables are set that look like tfl's and are not.
 local function warn_of_environment()
-    for _, line in ipairs(env.warnings(env.names_in(sys.read_file "/proc/self/environ" or ""))) do say(2, "tfl: %s\n", text.clean(line)) end
+    for _, line in ipairs(env.warnings(env.names_in(sys.read_file "/proc/self/environ" or ""))) do complain(line) end
 end
 
 --- The seed of the run in a folder, so that a replay has its leaders and loads, too.
@@ -146,7 +152,7 @@ end
 --- The report that --report asks for. Returns false, with a word on it, when it cannot be made: the run counts all the same.
 local function write_report(args, summary)
     local ok, result = pcall(report.write, summary.dir, args.report[1])
-    if ok then say(1, "  report    %s\n", text.clean(text.home(result))) else say(2, "tfl: %s\n", text.clean(errors.text(result))) end
+    if ok then say(1, "  report    %s\n", text.clean(text.home(result))) else complain(errors.text(result)) end
     return ok
 end
 
@@ -169,13 +175,13 @@ local function run(args)
     local told, why = pcall(function()
         if args.junit then sys.write_file(args.junit, junit.render(summaries)) end
     end)
-    if not told then say(2, "tfl: %s\n", text.clean(errors.text(why))) end
+    if not told then complain(errors.text(why)) end
     if not told and worst == 0 then worst = INFRA end
     if args.json then
         for _, summary in ipairs(summaries) do say(1, json.encode(summary) .. "\n") end
     end
     if unwritten then
-        say(2, "tfl: the summary could not be written to stdout; it is in the run folder\n")
+        complain "the summary could not be written to stdout; it is in the run folder"
         if worst == 0 then worst = INFRA end
     end
     return worst
@@ -330,7 +336,7 @@ function M.main(argv)
     if type(err) ~= "table" then err = errors.new("internal", "%s", tostring(err)) end
     local usage = { usage = 1, bad_config = 1, script_error = 1, script_hog = 1, unsupported = 1, wrong_state = 1 }
     local code = usage[err.code] and USAGE or INFRA
-    say(2, "tfl: %s\n", text.clean(errors.text(err)))
+    complain(errors.text(err))
     refusal(args, err, code)
     return code
 end

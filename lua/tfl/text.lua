@@ -131,7 +131,9 @@ end
 
 --- Heights and tips of the nodes, two a line: shown when something is wrong.
 local function nodes(s, out)
-    local cells = {}
+    local cells, known = {}, false
+    for _, node in ipairs(s.nodes_detail) do known = known or type(node.height) == "number" or type(node.pid) == "number" end
+    if not known then return end -- none was ever there
     for i, node in ipairs(s.nodes_detail) do
         if i > 12 then break end
         local height = (node.tip or "") ~= "" and "h" .. node.height or "h?"
