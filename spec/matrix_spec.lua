@@ -195,6 +195,14 @@ describe("a cell", function()
         assert.equal(1, select(2, assert_junit(support.path "o.xml"):gsub("<error ", "")))
     end)
 
+    it("that failed for several reasons names safety, not the first", function()
+        local result = support.run { "matrix", "scenarios/partition_heal.lua", "-p", "twin=true", "-t", "16s", "--out", support.path "m" }
+        assert.equal(1, result.code, result.text)
+        local cell = matrix_json(support.path "m").cells[1]
+        assert.equal("final_conflict", cell.code, result.text)
+        assert.matches("^safety: two final blocks", cell.message)
+    end)
+
     it("whose folder cannot be used is refused, with what its tfl said", function()
         local out = support.path "m"
         local words = { "matrix", flaky(), "--out", out, "--seeds", "1..2", "--jobs", "2" }

@@ -5,6 +5,7 @@ local render = require "tfl.matrix.render"
 local results = require "tfl.matrix.results"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
+local text = require "tfl.text"
 local wait = require "tfl.core.wait"
 
 local Board = {}
@@ -82,16 +83,18 @@ end
 function Board:ended(cell)
     self.n = self.n + 1
     if self.quiet or cell.state ~= "done" or self.live and cell.verdict == "pass" then return end
+    self:print(("[%d/%d] %s"):format(self.n, #self.m.cells, render.line(cell)))
+end
+
+function Board:print(line)
     self:erase()
-    sys.write(2, ("[%d/%d] %s\n"):format(self.n, #self.m.cells, render.line(cell)))
+    sys.write(2, (self.live and text.fit(line, (sys.columns())) or line) .. "\n")
 end
 
 --- A line of the matrix itself.
 ---@param line string
 function Board:say(line)
-    if self.quiet then return end
-    self:erase()
-    sys.write(2, line .. "\n")
+    if not self.quiet then self:print(line) end
 end
 
 function Board:close()

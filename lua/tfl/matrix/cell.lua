@@ -47,14 +47,14 @@ function Cell:summary()
     return whole and summary or nil
 end
 
---- What the verdict of a summary rests on: {code, message}.
+--- What the verdict of a summary rests on: {code, message}. Of several expectations the first, but safety before all others.
 local function reason(summary)
     if type(summary.error) == "table" then return summary.error end
+    local found
     for _, e in ipairs(summary.expectations or {}) do
-        if e.verdict == summary.verdict and e.verdict ~= "pass" then
-            return { code = e.code, message = ("%s: %s"):format(e.name, e.message) }
-        end
+        if e.verdict == summary.verdict and e.verdict ~= "pass" and (not found or e.name == "safety") then found = e end
     end
+    if found then return { code = found.code, message = ("%s: %s"):format(found.name, found.message) } end
     return { code = summary.verdict == "pass" and "ok" or summary.verdict, message = "" }
 end
 

@@ -234,7 +234,7 @@ command("help", "[COMMAND]", "this, or one command", "command", function(session
     local lines = {}
     for i, one in ipairs(list) do
         local usage = one.name .. " " .. one.words
-        lines[i] = ("  :%s%s %s"):format(usage, (" "):rep(28 - utf8.len(usage)), one.about)
+        lines[i] = ("  :%s%s %s"):format(usage, (" "):rep(30 - utf8.len(usage)), one.about)
     end
     lines[#lines + 1] = [[
   anything else is Lua. The methods of ctx are there by their names; globals stay, a local

@@ -4,6 +4,7 @@ local api = require "tfl"
 local commands = require "tfl.repl.commands"
 local complete = require "tfl.repl.complete"
 local errors = require "tfl.errors"
+local fit = require("tfl.text").fit
 local loader = require "tfl.loader"
 local show = require "tfl.repl.show"
 local task = require "tfl.core.task"
@@ -49,12 +50,19 @@ end
 
 -- ---- what is shown
 
+local function lines_of(content)
+    local lines = {}
+    for line in content:gmatch "([^\n]*)\n?" do lines[#lines + 1] = line end
+    return lines
+end
+
 --- Lines onto the screen, as many as there is room for; `:more` gives the rest.
 ---@param lines string[]
 function Session:page(lines)
     local _, rows = self.terminal:size()
     local room = self.terminal.interactive and math.max(5, rows - 2) or PLAIN_LINES
     self.rest = {}
+    if self.terminal.interactive and #lines > 0 then lines = lines_of(fit(table.concat(lines, "\n"), (self.terminal:size()))) end
     if #lines > room then
         self.rest = table.move(lines, room, #lines, 1, {})
         lines = table.move(lines, 1, room - 1, 1, {})

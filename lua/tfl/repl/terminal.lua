@@ -81,7 +81,7 @@ end
 
 --- Text of whole lines, without the newline of the last.
 function Editor:print(lines)
-    self.core:print((self.drawn and "\r\27[K" or "") .. text.clean(lines) .. "\n")
+    self.core:print((self.drawn and "\r\27[K" or "") .. text.fit(text.clean(lines), (self:size())) .. "\n")
     if self.drawn then self.core:print(self.drawn) end
 end
 
