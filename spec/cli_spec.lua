@@ -220,6 +220,21 @@ describe("a run", function()
         assert.equal("pass", result.summary.verdict)
     end)
 
+    it("that is interrupted after another one has failed safety is a fail, as one that fails it itself", function()
+        local bad = support.write("bad.lua", [[
+            local top = function(t) t:slot_duration "50ms":security_param(3, {unsafe_k = true}) end
+            tfl.script("bad", {nodes = 2, start = "none", topology = top}, function(ctx)
+                for i = 0, 1 do ctx:start_node("node-" .. i, {peers = "none"}) end
+                ctx:sleep "60s"
+            end)]])
+        local handle = support.start { bad, nodes.liveness(1, 4000) }
+        handle:wait_output("s spec: run\n", 60)
+        handle:signal "INT"
+        local result = handle:wait(20)
+        assert.equal(1, result.code, result.text)
+        assert.truthy(result.out:find "INTERRUPTED  spec", result.text)
+    end)
+
     it("says so when the summary cannot be written", function()
         local command = "{ %s %s -q; echo code $? >&2; } | true"
         local result = support.run { "-c", command:format(support.quote(support.tfl), nodes.liveness(1, 60)), program = "/bin/sh" }

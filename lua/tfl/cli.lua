@@ -28,7 +28,7 @@ local text = require "tfl.text"
 local verdict = require "tfl.verdict"
 
 local M = {}
-local USAGE, INFRA = 2, 3
+local FAIL, USAGE, INFRA = 1, 2, 3
 
 local unwritten = false
 
@@ -157,7 +157,7 @@ local function write_report(args, summary)
 end
 
 local function run(args)
-    local summaries, worst = {}, 0
+    local summaries, worst, unsafe = {}, 0, false
     local plans = plans_of(args)
     if args.junit then output.write(args.junit, junit.render {}) end -- before the runs: it must not fail after them
     if args.report and args.report[1] then output.write(args.report[1], "") end
@@ -167,7 +167,9 @@ local function run(args)
         ui:close()
         if not ok then error(summary, 0) end
         summaries[#summaries + 1] = summary
+        unsafe = unsafe or verdict.unsafe(summary.expectations)
         worst = verdict.worse_exit(worst, summary.exit_code) -- the exit code of several runs is that of the worst
+        if summary.verdict == "interrupted" and unsafe then worst = FAIL end -- of an earlier one
         show("%s", text.summary(summary, sys.isatty(1) and not os.getenv "NO_COLOR"))
         if args.report and not write_report(args, summary) and worst == 0 then worst = INFRA end
         if summary.verdict == "interrupted" then break end

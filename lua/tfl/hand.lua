@@ -6,6 +6,7 @@ local errors = require "tfl.errors"
 local plans = require "tfl.plan"
 local runner = require "tfl.runner"
 local task = require "tfl.core.task"
+local verdict = require "tfl.verdict"
 local wait = require "tfl.core.wait"
 
 local M = {}
@@ -82,9 +83,7 @@ function Cluster:close()
     self.ended, open[1] = true, nil
     local ok, summary = self.run:result()
     if ok == false then error(summary, 0) end
-    for _, e in ipairs(summary and summary.expectations or {}) do
-        unsafe = unsafe or e.name == "safety" and e.verdict == "fail"
-    end
+    unsafe = unsafe or ok and verdict.unsafe(summary.expectations) or false
     if self.plan.by_hand_failed then error(self.plan.by_hand_failed, 0) end
     if ok and summary.verdict ~= "pass" and summary.verdict ~= "interrupted" then
         local problem = summary.error

@@ -42,6 +42,18 @@ function verdict.combine(verdicts)
     return heaviest or "inconclusive"
 end
 
+--- Has safety failed? That stands whatever else happened.
+---@param expectations {name:string, verdict:tfl.Verdict}[]
+---@return boolean
+function verdict.unsafe(expectations)
+    for _, e in ipairs(expectations) do
+        if e.name == "safety" and e.verdict == "fail" then
+            return true
+        end
+    end
+    return false
+end
+
 --- The verdict of a whole run. A safety failure stands whatever else happened; then a script error, then
 -- Ctrl-C.
 ---@param run {expectations:{name:string, verdict:tfl.Verdict}[], errors?:tfl.Verdict[], interrupted?:boolean}
@@ -49,11 +61,11 @@ end
 -- "inconclusive"
 ---@return tfl.Verdict
 function verdict.of_run(run)
+    if verdict.unsafe(run.expectations) then
+        return "fail"
+    end
     local all, usage = {}, false
     for _, e in ipairs(run.expectations) do
-        if e.name == "safety" and e.verdict == "fail" then
-            return "fail"
-        end
         usage = usage or e.verdict == "usage"
         all[#all + 1] = e.verdict ~= "usage" and e.verdict or nil
     end
