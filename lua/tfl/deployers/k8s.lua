@@ -26,6 +26,7 @@ end
 
 local FIRST_PORT = 8080 -- each pod has an address of its own, so all nodes have the same ports
 local KILL_SECONDS = 60
+local WORD_SECONDS = 10 -- for the cluster to say that a program is gone to which SIGKILL was sent; now and then it never does
 local AWAY_SECONDS = 60 -- of the API server, at the end: what could not be deleted is tried again
 local STOP_SECONDS = 15 -- for the cluster, which sends SIGKILL after ten, to say that it is done
 
@@ -315,6 +316,7 @@ function K8s:stop(name, options)
     if how ~= "graceful" then signal(self, own, how == "kill" and "KILL" or how) end
     self:scale(own, 0)
     if how ~= "kill" and not wait_down(own, options and options.timeout or STOP_SECONDS) then signal(self, own, "KILL") end
+    if not wait_down(own, WORD_SECONDS) then forget(self, own, uid) end
     if wait_down(own, KILL_SECONDS) then return forget(self, own, uid) end
     local err = errors.new("timeout", "%s: its pod is there still, %ds after SIGKILL", name, KILL_SECONDS)
     err.node = name
