@@ -79,10 +79,11 @@ function M.problems(run)
         if #out > 40 then break end
     end
     for _, warning in ipairs(run.summary.warnings) do
-        out[#out + 1] = ('<li class="problem" data-row="warning"><span class="badge">warning</span> <b>%s</b><pre>%s</pre></li>'):format(
-            html.text(warning.code or "?", 80), html.text(warning.message or ""))
+        local row = '<li class="problem warning" data-row="warning"><span class="badge">warning</span> <b>%s</b><pre>%s</pre></li>'
+        out[#out + 1] = row:format(html.text(warning.code or "?", 80), html.text(warning.message or ""))
     end
-    local title = #run.summary.warnings > 0 and "Problems and warnings" or "Problems"
+    local warnings = #run.summary.warnings
+    local title = warnings == 0 and "Problems" or warnings == #out and "Warnings" or "Problems and warnings"
     return #out > 0 and section(run, "problems", title, '<ul class="problems">' .. table.concat(out) .. "</ul>") or ""
 end
 
