@@ -2,6 +2,7 @@
 local arguments = require "tfl.arguments"
 local attach = require "tfl.deployers.attach"
 local bundle = require "tfl.bundle"
+local cluster_purge = require "tfl.deployers.k8s.purge"
 local completion = require "tfl.completion"
 local deployers = require "tfl.deployers"
 local duration = require "tfl.duration"
@@ -246,8 +247,12 @@ local function clean(args)
         return 0
     end
     local undone = proc.clean()
-    local lines, failed = purge.dead()
-    table.move(lines, 1, #lines, #undone.lines + 1, undone.lines)
+    local failed = 0
+    for _, room in ipairs { purge, cluster_purge } do
+        local lines, n = room.dead()
+        failed = failed + n
+        table.move(lines, 1, #lines, #undone.lines + 1, undone.lines)
+    end
     for _, line in ipairs(undone.lines) do say(1, "%s\n", text.clean(line)) end
     if #undone.lines == 0 then say(1, "nothing to clean: no dead run left anything behind\n") end
     return undone.failed + failed > 0 and INFRA or 0

@@ -64,7 +64,7 @@ M.rows = {
     { "K8S_RUNNER_HTTP_TIMEOUT_SECS", "how long pods that run may take to be ready; wins over `TFL_READY_SECONDS`",
         "deployers/k8s_settings" },
     { "K8S_RUNNER_DEBUG", "set: tell what kubectl says, and all events of the run's objects", "deployers/k8s_settings" },
-    { "K8S_RUNNER_PRESERVE", "set: what a run has made stays in the cluster; the command that removes it is told",
+    { "K8S_RUNNER_PRESERVE", "set: what a run has made stays in the cluster, until `tfl clean` or the command that is told",
         "deployers/k8s_settings" },
     { "KUBECONFIG", "read by kubectl: which cluster `-d k8s` speaks to", "deployers/k8s" },
     { "DOCKER_HOST", "the Docker engine: `unix:///PATH` (`/var/run/docker.sock`), or `tcp://IP:PORT` of one that shares this host's files",

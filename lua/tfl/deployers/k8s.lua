@@ -12,6 +12,7 @@ local json = require "tfl.core.json"
 local node_specs = require "tfl.node_specs"
 local objects = require "tfl.deployers.k8s.objects"
 local proc = require "tfl.core.proc"
+local purge = require "tfl.deployers.k8s.purge"
 local settings = require "tfl.deployers.k8s.settings"
 local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
@@ -109,21 +110,25 @@ end
 function K8s:prepare(plan)
     self.settings, self.shared = settings.read(), compose_settings.cluster()
     self.cluster = clusters.new()
-    local run = settings.label(self.run_id, 59)
+    local run = settings.run_label(self.run_id)
     local namespace = self.settings.namespace or "tfl-" .. run
     self.run = {
         namespace = namespace, run = run, image = images.name(), pull_policy = self.settings.pull_policy,
-        labels = { ["app.kubernetes.io/managed-by"] = "tfl", ["tfl.run"] = run },
+        labels = { ["app.kubernetes.io/managed-by"] = "tfl", ["tfl.run"] = run, ["tfl.owner"] = purge.owner() },
         claims = self.cluster:storage_class() ~= nil, machines = {}, node_ports = self.settings.node_host ~= nil,
     }
     local shared = self.cluster:need_rights(self.settings.namespace)
+    local release = self.settings.release or settings.label("tfl-" .. run, 53)
     if not self.run.claims then self.run.machines = self.cluster:machines() end
     self.installer = installs.new {
-        cluster = self.cluster, namespace = namespace, release = self.settings.release or settings.label("tfl-" .. self.run_id, 53),
+        cluster = self.cluster, namespace = namespace, release = release,
         dir = self.dir .. "/k8s", tell = function(said) if self.settings.debug then self.say(said) end end,
     }
     self.selector = "tfl.run=" .. run
-    self.undos = self.installer:undos(shared, self.selector)
+    self.undos = {}
+    for i, words in ipairs(installs.undos(namespace, release, shared, self.selector)) do
+        self.undos[i] = { argv = self.cluster:words(words) }
+    end
     for _, undo in ipairs(self.settings.preserve and {} or self.undos) do
         undo.id = proc.ledger_add { undo = "argv", argv = undo.argv, cwd = sys.cwd(), within = 60, patience = AWAY_SECONDS }
     end

@@ -113,7 +113,7 @@ local function of_tfl(stack, run)
     for _, config in ipairs(of_kind(items, "ConfigMap")) do configs[config.metadata.name] = config end
     for _, pod in ipairs(of_kind(items, "Pod")) do pods[pod.metadata.name] = pod end
     local plan, image = read_plan(stack.project, configs)
-    stack.lock = attach.lock(plan.run_id)
+    stack.lock = attach.lock(run)
     if not stack.lock then refuse(stack.project, "another tfl drives it") end
     stack.run, stack.run_id, stack.seed, stack.topology, stack.started = run, plan.run_id, plan.seed, plan.topology, 0
     stack.image, stack.genesis_time_ms, stack.selector = image, plan.genesis_time_ms, "tfl.run=" .. run

@@ -31,21 +31,18 @@ end
 
 --- The commands that take away all that will be installed: the namespace, or in one of others what has the label, and what helm
 --- keeps there of a release.
+---@param namespace string
+---@param release string
 ---@param shared boolean
 ---@param label string
----@return {argv: string[]}[]
-function Install:undos(shared, label)
-    local namespace, quiet, list = self.options.namespace, { "--wait=false", "--ignore-not-found" }, {}
-    local function add(words)
-        table.move(quiet, 1, 2, #words + 1, words)
-        list[#list + 1] = { argv = self.options.cluster:words(words) }
+---@return string[][] words of kubectl
+function M.undos(namespace, release, shared, label)
+    local list = { { "delete", "namespace", namespace } }
+    if shared then
+        list = { { "delete", KINDS, "-n", namespace, "-l", label },
+            { "delete", "secrets", "-n", namespace, "-l", "owner=helm,name=" .. release } }
     end
-    if not shared then
-        add { "delete", "namespace", namespace }
-        return list
-    end
-    add { "delete", KINDS, "-n", namespace, "-l", label }
-    if self.helm then add { "delete", "secrets", "-n", namespace, "-l", "owner=helm,name=" .. self.options.release } end
+    for _, words in ipairs(list) do table.move({ "--wait=false", "--ignore-not-found" }, 1, 2, #words + 1, words) end
     return list
 end
 

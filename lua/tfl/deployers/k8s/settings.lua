@@ -17,6 +17,10 @@ function M.label(text, most)
     return (out:sub(-(most or 63)):gsub("^%-+", ""):gsub("%-+$", ""))
 end
 
+--- The label of all objects of a run.
+---@param run_id string
+function M.run_label(run_id) return M.label(run_id, 59) end
+
 local function name_of(variable, most)
     local text = get(variable)
     if text and (#text > most or not text:match "^[a-z0-9][a-z0-9-]*$" or text:sub(-1) == "-") then
