@@ -5,7 +5,7 @@
 --     tfl scenarios/snapshot_restore.lua -p twin=true      must fail: it comes back with nothing (failed)
 local p = tfl.params{nodes = 3, twin = {false, help = "the variant that must fail"}}
 
-local cluster = {nodes = p.nodes, wallets = 2, topology = function(t) t:full():slot_duration("100ms") end}
+local cluster = {nodes = p.nodes, wallets = 2, snapshots = true, topology = function(t) t:full():slot_duration("100ms") end}
 
 tfl.script("snapshot_restore", cluster, function(ctx)
   ctx:wait_for_height(6)

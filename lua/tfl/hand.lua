@@ -11,7 +11,7 @@ local wait = require "tfl.core.wait"
 
 local M = {}
 
-local SHAPE = { "nodes", "start", "topology", "wallets", "snapshot", "duration", "genesis" }
+local SHAPE = { "nodes", "start", "topology", "wallets", "snapshot", "duration", "genesis", "snapshots" }
 
 --- Gives a scenario its one workload, fn(ctx).
 local function driven(made, how, fn)
@@ -26,7 +26,7 @@ end
 ---@param what string names the call in messages
 ---@param name string
 ---@param options {nodes: integer, start: "all"|"none", topology: fun(t), wallets: integer, snapshot: table|string, duration: any,
---- genesis: any}
+--- genesis: any, snapshots: boolean}
 ---@param fn fun(ctx: table)
 local function scenario_of(context, what, name, options, fn)
     local made = describe.new(name, context)
@@ -37,7 +37,7 @@ local function scenario_of(context, what, name, options, fn)
     if options.nodes ~= nil then made:topology_with(function(t) t:nodes(options.nodes) end) end
     if options.wallets ~= nil then made:wallets(options.wallets) end
     if options.duration ~= nil then made:with_run_duration(options.duration) end
-    made:enable_node_control { links = true }
+    made:enable_node_control { links = true, snapshots = options.snapshots }
     local genesis = options.genesis and duration.to_seconds(options.genesis, nil, what .. ", genesis")
     if genesis and options.snapshot then errors.usage("%s: the genesis of a snapshot is over; leave genesis out", what) end
     return driven(made, { none = options.start == "none", snapshot = options.snapshot, genesis = genesis }, fn)

@@ -71,7 +71,8 @@ invalid_transaction, double_spend; inconclusive: generator_lag (this host sent o
 for latencies a twentieth of it), no_sample, chain_stalled.
 ]],
     faults = [[
-Faults: needs :enable_node_control() in the scenario; {links = true} for those of links (chaos and t:links ask for relays themselves).
+Faults: needs :enable_node_control() in the scenario; {links = true} for those of links (chaos and t:links ask for relays themselves),
+{snapshots = true} has tfl check refuse a deployer that takes none.
   Nodes    n:stop{how = "graceful" | "kill" | "INT", timeout =}  n:kill()  n:pause()  n:resume()  n:state()
            n:start{peers =, config =, args =}   n:restart{wipe = true, peers =, config =, args =}
            config: a table over the node's own configuration, or a function that changes it; holds for later starts, too

@@ -135,11 +135,11 @@ function Scenario:with_expectation(expectation)
 end
 
 --- Lets workloads and chaos stop, kill, pause and restart nodes; with links = true also cut and shape the links between them (a
---- relay then stands in each).
----@param options? {links: boolean}
+--- relay then stands in each), with snapshots = true it is refused where no node's data can be copied.
+---@param options? {links: boolean, snapshots: boolean}
 function Scenario:enable_node_control(options)
-    options = errors.options("scenario:enable_node_control", options, "links")
-    self.control = { links = options.links and true or false }
+    options = errors.options("scenario:enable_node_control", options, "links", "snapshots")
+    self.control = { links = options.links and true or false, snapshots = options.snapshots and true or false }
     return self
 end
 

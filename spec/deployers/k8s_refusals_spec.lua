@@ -23,6 +23,17 @@ exit 1
         assert.is_nil(said:find("memcache", 1, true), said)
     end)
 
+    it("refuses what it cannot do before anything starts, with scenario and reason", function()
+        local result = support.run { "check", "scenarios/snapshot_restore.lua", "-d", "k8s" }
+        assert.equal(2, result.code, result.text)
+        assert.matches("scenario snapshot_restore: snapshots: the deployer k8s cannot do that (the disks of nodes are in the cluster",
+            result.text, 1, true)
+        local file = support.write("taken.lua",
+            'tfl.scenario("taken"):enable_node_control{snapshots = true}:expect_consensus_liveness():build()')
+        assert.matches("scenario taken: snapshots: the deployer k8s", support.run({ "check", file, "-d", "k8s" }).text, 1, true)
+        assert.equal(0, support.run({ "check", file }).code)
+    end)
+
     it("refuses settings that make no sense, before it asks anybody", function()
         for name, values in pairs {
             K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS = { "0", "-1", "nan", "inf", "1e300", "86401", "soon" },

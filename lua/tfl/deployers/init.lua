@@ -58,6 +58,9 @@ end
 --- Refuses what a plan needs beside links and chaos, and its deployer cannot do.
 ---@param plan table
 function M.check(plan)
+    local copies = plan.control and plan.control.snapshots
+        and (M.refusal(plan.backend, "snapshot") or kinds.refusal(plan.nodes, "snapshot"))
+    if copies then errors.usage("scenario %s: snapshots: %s", plan.name, copies) end
     local refusal = M.refusal(plan.backend, "start_node")
     for _, node in ipairs(refusal and plan.nodes or {}) do
         if node.late then errors.usage("scenario %s: late_nodes: nodes that start later: %s", plan.name, refusal) end

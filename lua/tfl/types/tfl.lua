@@ -19,7 +19,7 @@ function tfl.scenario(name) end
 
 --- A cluster driven by hand: it passes when fn returns, saw something, and safety holds.
 ---@param name string
----@param options? {nodes: integer, start: "all"|"none", topology: fun(t), wallets: integer, snapshot: table, duration: any, genesis: any}
+---@param options? {nodes: integer, start: "all"|"none", topology: fun(t), wallets: integer, snapshot: table, duration: any, genesis: any, snapshots: boolean}
 ---@param fn fun(ctx)
 ---@return tfl.Scenario
 function tfl.script(name, options, fn) end
