@@ -166,19 +166,26 @@ local INGEST, METRICS, ALL = "LOGOS_BLOCKCHAIN_METRICS_OTLP_INGEST_URL", "LOGOS_
 
 local here = { localhost = true, ["127.0.0.1"] = true, ["[::1]"] = true, ["0.0.0.0"] = true }
 
+--- Where the environment says that nodes are to push, and the variable that says it.
+local function push_url()
+    for _, name in ipairs { INGEST, METRICS, ALL } do
+        local url = M.url_of(name)
+        if url then return url, name end
+    end
+end
+
 --- Where a node is to push its metrics by OTLP, when the environment says so. An ingest URL, or one with a path, is HTTP, others gRPC.
 ---@param plan table
 ---@param node string
 ---@param gateway string|nil in containers, what this host is called there: localhost is meant as this host
 ---@return {endpoint: string, service_name: string, protocol: "Grpc"|"Http"}|nil
 function M.otlp(plan, node, gateway)
-    local ingest = M.url_of(INGEST)
-    local url = ingest or M.url_of(METRICS) or M.url_of(ALL)
+    local url, variable = push_url()
     if not url then return nil end
     local scheme, user, host, port, rest = parts_of(url)
     return {
         endpoint = gateway and here[host:lower()] and scheme .. user .. gateway .. port .. rest or url,
-        service_name = plan.run_id .. "/" .. node, protocol = (ingest or url:match "^https?://[^/]+/.") and "Http" or "Grpc",
+        service_name = plan.run_id .. "/" .. node, protocol = (variable == INGEST or url:match "^https?://[^/]+/.") and "Http" or "Grpc",
     }
 end
 
@@ -203,10 +210,21 @@ function M.targets(run)
     return list
 end
 
+--- Says that nodes cannot push to this host by that name, where they cannot.
+local function tell_of_host(run)
+    local url, variable = push_url()
+    local why = run.plan.backend.why and run.plan.backend.why.localhost
+    if not url or not why or not here[select(3, parts_of(url)):lower()] then return end
+    for _, node in ipairs(run.nodes) do
+        if node.kind.otlp or node.kind.await then return run:say("telemetry", ("%s=%s: %s"):format(variable, sys.redact(url), why)) end
+    end
+end
+
 --- Says once what of the environment the kinds of a run can do nothing with.
 local function tell_of_kinds(run)
     if run.kinds_told then return end
     run.kinds_told = true
+    tell_of_host(run)
     local told, filter = {}, node_logs.settings().filter
     for _, node in ipairs(run.nodes) do
         local kind = node.kind

@@ -83,8 +83,13 @@ k8s.describe("-d k8s --attach", function()
             result = support.run(case)
             assert.equal(2, result.code, result.text)
         end
+        support.sh("mkdir -p " .. support.path "state/tfl/targets")
         local run = support.start(attached(namespace, selector, script 'ctx:log "drives" ctx:sleep "50s"'))
         run:wait_output("drives", 60)
+        local target = support.json(support.sh("cat " .. support.path "state/tfl/targets/*.json"))[2]
+        assert.equal("k8s", target.labels.deployer)
+        local page = support.sh(("curl -sS http://%s%s"):format(target.targets[1], target.labels.__metrics_path__))
+        assert.matches("tfl_node_peers %d", page)
         result = support.run(attached(namespace, selector, script ""))
         assert.equal(2, result.code, result.text)
         assert.matches("another tfl drives it", result.text, 1, true)

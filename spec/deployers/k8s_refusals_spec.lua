@@ -1,4 +1,5 @@
 --- `-d k8s` where there is no cluster.
+local in_run = require "spec.support.in_run"
 local support = require "spec.support"
 
 support.guard()
@@ -32,6 +33,22 @@ exit 1
             'tfl.scenario("taken"):enable_node_control{snapshots = true}:expect_consensus_liveness():build()')
         assert.matches("scenario taken: snapshots: the deployer k8s", support.run({ "check", file, "-d", "k8s" }).text, 1, true)
         assert.equal(0, support.run({ "check", file }).code)
+    end)
+
+    it("says that nodes cannot push their metrics to localhost", function()
+        local function said(url, deployer)
+            return in_run({ env = { LOGOS_BLOCKCHAIN_METRICS_OTLP_INGEST_URL = url }, [[
+                local lines = {}
+                require("tfl.telemetry").announce { plan = { backend = require("tfl.deployers").get(...), run_id = "r" },
+                    nodes = { { name = "node-0", kind = require "tfl.kinds.logos" } }, started = {},
+                    say = function(_, _, line) lines[#lines + 1] = line end }
+                return lines
+            ]] }, deployer)
+        end
+        assert.matches("LOGOS_BLOCKCHAIN_METRICS_OTLP_INGEST_URL=http://localhost:4318/v1/metrics: in a pod that is the pod itself",
+            said("http://localhost:4318/v1/metrics", "k8s")[1], 1, true)
+        assert.is_nil(said("http://10.1.2.3:4318/v1/metrics", "k8s")[1])
+        assert.is_nil(said("http://localhost:4318/v1/metrics", "compose")[1])
     end)
 
     it("refuses settings that make no sense, before it asks anybody", function()

@@ -2,6 +2,7 @@
 --
 --     local in_run = require "spec.support.in_run"
 --     local value, result = in_run([[ return tfl.exec{"echo", "hi"}.stdout ]], argument…)
+--     in_run({ [[ … ]], env = { NAME = "value" } }, argument…)      the same with these variables
 --
 -- The chunk gets `tfl` and the arguments (plain data) as `...`, and what it returns comes back through JSON; an error comes back as a
 -- table {error = message, code = code}. The run ends with a script error after it; `result` is what support.run gives.
@@ -27,10 +28,12 @@ tfl.scenario("inside"):topology_with(function(t) t:nodes(2) end):with_run_durati
 ]==]
 
 return function(code, ...)
+    local env = type(code) == "table" and code.env or nil
+    if env then code = code[1] end
     local out = support.path("inside.json")
     os.remove(out)
     local file = support.write("inside.lua", FILE:format(code, dkjson.encode({ ... }), out))
-    local result = support.run { file, "--quiet" }
+    local result = support.run { file, "--quiet", env = env }
     local text = support.read(out)
     assert(text, "the code inside tfl gave no result: " .. result.text)
     local decoded = assert(dkjson.decode(text, 1, nil))

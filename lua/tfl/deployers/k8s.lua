@@ -47,6 +47,7 @@ local M = {
     ready_seconds = settings.ready_seconds,
     why = {
         inbound = "they have one address for all who dial them, and of pods it cannot be told who does",
+        localhost = "in a pod that is the pod itself, and no name of this host is known there; give an address of it that pods reach",
         snapshot = "the disks of nodes are in the cluster, where tfl cannot copy them",
     },
 }
