@@ -54,6 +54,17 @@ describe("liveness under faults", function()
         assert.equal("not_converged", nodes.expectation(result, "height_convergence").code)
     end)
 
+    it("a fault that is over only after the window has its time to be recovered from", function()
+        local slow = support.write("bin/slow", ("#!/bin/sh\ntrap 'sleep 1.5; kill $!; wait; exit 0' TERM\n%s \"$@\" &\nwait\n")
+            :format(support.quote(nodes.tfl_node())))
+        os.execute("chmod +x " .. support.quote(slow))
+        local result = run([[
+            ctx:sleep "3.8s"
+            ctx:node(2):restart()]], { rest = ":expect_recovery{within = '4s'}", time = "4s", node = slow })
+        assert.equal("pass", nodes.expectation(result, "recovery").verdict)
+        assert.is_true(result.summary.faults[1].to_slot > 80, result.text)
+    end)
+
     it("a fork that nobody resolves fails once it has been open too long", function()
         local result = run([[
             ctx:wait_for_height(2)

@@ -69,7 +69,7 @@ local function chain(run, s1, blind)
     run.record:event("settle_timeout", { seconds = task.now() - from })
 end
 
---- The chain first, then the transactions that were sent.
+--- The chain first, then what expectations wait for, then the transactions that were sent.
 ---@param run table
 function M.wait(run)
     if run.plan.hand or not run.feed then return end -- whoever drives it by hand has waited for what mattered
@@ -77,6 +77,9 @@ function M.wait(run)
     local away = run.deployer:wait_reachable() -- the nodes were fine, maybe, when nobody could see them
     local function blind() return away and task.now() - away < HEARD_SECONDS end
     chain(run, s1, blind)
+    for _, owner in ipairs(run.ended_early ~= "stalled" and run.expectations or {}) do
+        if owner.object.built_in and owner.object.settle then owner.object:settle(run) end
+    end
     local load = run.plan.load
     if load then load:settle(run, function() return not blind() and stuck(run, run:figures(run.s0, s1)) end) end
 end

@@ -3,6 +3,8 @@
 --- them does. Recovered: all nodes that are up have a block in common that was made after that end.
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
+local task = require "tfl.core.task"
+local wait = require "tfl.core.wait"
 
 local Recovery = { name = "recovery", built_in = true, needs = "chain" }
 Recovery.__index = Recovery
@@ -58,13 +60,27 @@ function M.judge(list, within)
         duration.show(within)), figures
 end
 
-function Recovery:evaluate(ctx)
-    local run = ctx.run
-    ctx.owner.looked = true
+--- Verdict, code, message and figures of now; nil when events were lost.
+function Recovery:look(run)
     local known, now = run.agreement:look()
-    if not known then return ctx:inconclusive "events of the feed were lost" end
-    local verdict, code, message, figures = M.judge(require("tfl.verdict.agreement").recoveries(known, run.faults:list(), self.seconds,
-        now), self.seconds)
+    if not known then return nil end
+    return M.judge(require("tfl.verdict.agreement").recoveries(known, run.faults:list(), self.seconds, now), self.seconds)
+end
+
+--- A disturbance that was over only when the window was has its time to be recovered from, too.
+function Recovery:settle(run)
+    local deadline = task.now() + self.seconds + 1
+    repeat
+        local _, code, _, figures = self:look(run)
+        if code ~= "no_sample" or figures.disturbances == 0 then return end
+        wait.sleep(math.min(0.05, run.plan.slot_seconds / 2))
+    until task.now() > deadline
+end
+
+function Recovery:evaluate(ctx)
+    ctx.owner.looked = true
+    local verdict, code, message, figures = self:look(ctx.run)
+    if not verdict then return ctx:inconclusive "events of the feed were lost" end
     ctx:conclude { verdict = verdict, code = code, message = message, figures = figures }
 end
 
