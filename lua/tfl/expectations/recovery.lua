@@ -3,8 +3,6 @@
 --- them does. Recovered: all nodes that are up have a block in common that was made after that end.
 local duration = require "tfl.duration"
 local errors = require "tfl.errors"
-local task = require "tfl.core.task"
-local wait = require "tfl.core.wait"
 
 local Recovery = { name = "recovery", built_in = true, needs = "chain" }
 Recovery.__index = Recovery
@@ -69,6 +67,7 @@ end
 
 --- A disturbance that was over only when the window was has its time to be recovered from, too.
 function Recovery:settle(run)
+    local task, wait = require "tfl.core.task", require "tfl.core.wait" -- here: judge is used where there is no engine, too
     local deadline = task.now() + self.seconds + 1
     repeat
         local _, code, _, figures = self:look(run)
