@@ -21,24 +21,11 @@ local function containers(format)
 end
 
 docker.describe("-d compose", function()
-    local image
-
-    setup(function()
-        image = ("tfl-spec-compose-%d:1"):format(os.time())
-        local out, code = support.sh(("LOGOS_BLOCKCHAIN_TESTNET_IMAGE=%s %s/scripts/build/build_test_image.sh --bundle %s"):format(image,
-            support.root, support.quote(bundle())))
-        assert(code == 0, out)
-    end)
-    after_each(function() -- what a failed test has left
-        local filter = support.quote("label=tfl.state=" .. support.dir() .. "/state/tfl")
-        support.sh(("docker ps -aq --filter %s | xargs -r docker rm -fv; docker network ls -q --filter %s | xargs -r docker network rm")
-            :format(filter, filter))
-    end)
-    teardown(function() support.sh("docker image rm -f " .. image) end)
+    local image = docker.image(bundle)
 
     --- What run and start take, with the image of these specs and short slots.
     local function compose(spec)
-        local env = { LOGOS_BLOCKCHAIN_TESTNET_IMAGE = image, CONSENSUS_SLOT_TIME = "100ms", LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD = "1" }
+        local env = { LOGOS_BLOCKCHAIN_TESTNET_IMAGE = image(), CONSENSUS_SLOT_TIME = "100ms", LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD = "1" }
         for name, value in pairs(spec.env or {}) do env[name] = value end
         spec.env = env
         return spec
@@ -182,19 +169,19 @@ docker.describe("-d compose", function()
 
     it("makes a missing image, with a word, and never pulls one", function()
         local spec = liveness("-t", "8s")
-        spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE, spec.env.LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD = image .. "-made", nil
+        spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE, spec.env.LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD = image() .. "-made", nil
         spec.env.LOGOS_BLOCKCHAIN_BINARIES_TAR, spec.timeout = bundle(), 120
         local made = support.run(spec)
-        support.sh("docker image rm -f " .. image .. "-made")
+        support.sh("docker image rm -f " .. image() .. "-made")
         assert.equal(0, made.code, made.text)
-        assert.matches("compose: there is no image " .. image .. "-made here: making it", made.err, 1, true)
+        assert.matches("compose: there is no image " .. image() .. "-made here: making it", made.err, 1, true)
         assert.falsy(made.err:find("anew", 1, true), made.err)
         spec = liveness("-t", "8s")
         spec.env.LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD, spec.env.LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD = "false", "yes"
         spec.env.LOGOS_BLOCKCHAIN_BINARIES_TAR = support.write("bad.tar.gz", "no")
         made = support.run(spec)
         assert.equal(3, made.code, made.text)
-        assert.matches("compose: making the image " .. image .. " anew", made.err, 1, true)
+        assert.matches("compose: making the image " .. image() .. " anew", made.err, 1, true)
         assert.matches("bad.tar.gz: it cannot be unpacked", made.text, 1, true)
         spec = liveness("-t", "8s")
         spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE = "tfl-spec-none:1"
@@ -205,7 +192,7 @@ docker.describe("-d compose", function()
     end)
 
     it("removes an image that was made anew while containers used it, with the last of them", function()
-        local name = image .. "-old"
+        local name = image() .. "-old"
         local function make(file)
             support.sh(("tar -c -C / %s | docker import -c 'LABEL tfl.inputs=spec' - %s"):format(file, name))
             return docker.run("image inspect -f '{{.Id}}' " .. name)

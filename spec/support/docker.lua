@@ -16,6 +16,27 @@ function docker.describe(name, fn)
     end
 end
 
+--- An image of the nodes for all tests of a describe, made of a bundle: the function it gives gives its name. What a test has left goes.
+---@param bundle fun(): string of bundles.shared
+---@return fun(): string
+function docker.image(bundle)
+    local busted = require "busted"
+    local image
+    busted.setup(function()
+        image = ("tfl-spec-%d:%d"):format(os.time(), math.random(1 << 30))
+        local out, code = support.sh(("LOGOS_BLOCKCHAIN_TESTNET_IMAGE=%s %s/scripts/build/build_test_image.sh --bundle %s"):format(image,
+            support.root, support.quote(bundle())))
+        assert(code == 0, out)
+    end)
+    busted.after_each(function()
+        local filter = support.quote("label=tfl.state=" .. support.dir() .. "/state/tfl")
+        support.sh(("docker ps -aq --filter %s | xargs -r docker rm -fv; docker network ls -q --filter %s | xargs -r docker network rm")
+            :format(filter, filter))
+    end)
+    busted.teardown(function() support.sh("docker image rm -f " .. image) end)
+    return function() return image end
+end
+
 --- Runs docker with arguments for sh; gives its output, trimmed, and fails unless it ends with 0 (or with the code given).
 function docker.run(arguments, code)
     local out, got = support.sh("timeout 60 docker " .. arguments)

@@ -10,7 +10,7 @@ local M = {}
 function M.assets() return (sys.exe():match "^(.*)/[^/]*/[^/]*$" or ".") .. "/share/tfl/assets" end
 
 --- One line of JSON. A dollar is two: compose replaces names of its own.
-local function value_of(value) return (json.encode(value):gsub("%$", "$$$$")) end
+local function value_of(value) return (json.encode(value):gsub("%$", "$$")) end
 
 --- Fills in the names of a text. Raises bad_config for one that is not known.
 local function fill(text, values)
