@@ -70,8 +70,9 @@ local function too_long(plan, run, most)
 end
 
 --- Growth and the worst pause among `slots`, with the late slots left out as if they had never been. share: the part of
--- the stake that may have made them; a smaller one pauses longer by chance ((1 − p)^share).
-local function assess(plan, slots, late, share)
+-- the stake that may have made them; a smaller one pauses longer by chance ((1 − p)^share). absent: a share of the stake that made
+-- none.
+local function assess(plan, slots, late, share, absent)
     local own, grown = chances(plan), {}
     for _, slot in ipairs(slots) do
         grown[slot] = true
@@ -80,6 +81,9 @@ local function assess(plan, slots, late, share)
     local run, counts, most = { slots = 0, hazard = 0.0 }, {}, 0.0
     for slot = plan.s0, plan.s1 - 1 do
         local p = own[slot] or plan.f
+        if absent > 0 then
+            p = 1 - (1 - p) ^ math.max(0, 1 - absent)
+        end
         if late[slot] then
             a.late = a.late + 1
         else
@@ -139,12 +143,14 @@ local function laggards(plan, fig, live, late)
     local behind, keeping = {}, {}
     for _, node in ipairs(live) do
         local blocks = math.max(fig.best_height or 0, best.height) - node.height
-        local forgiven = 0
+        local forgiven, own, slots = 0, 0, 0
         -- its tip may be a block of its own, long after it left the others
         for slot = math.min(node.tip_slot, fig.common_slot or node.tip_slot) + 1, late and best.tip_slot or -1 do
-            if late[slot] or node.late and node.late[slot] then
-                forgiven = forgiven + 1
-            end
+            local mine = node.late and node.late[slot]
+            forgiven, own, slots = forgiven + ((mine or late[slot]) and 1 or 0), own + (mine and 1 or 0), slots + 1
+        end
+        if own > 0 and 2 * own >= slots then -- nor does it follow in between: its peers have given it up
+            forgiven = blocks
         end
         if blocks - forgiven > plan.lag then
             behind[#behind + 1] = { node = node, blocks = blocks }
@@ -173,7 +179,7 @@ local function majority_grew(plan, fig, live, keeping)
     if share <= 0.5 then
         return false
     elseif fig.best_slots then
-        return not assess(plan, fig.best_slots, {}, share).stalled
+        return not assess(plan, fig.best_slots, {}, share, 0).stalled
     end
     local tip, quiet, own = -1, { slots = 0, hazard = 0.0 }, chances(plan)
     for _, node in ipairs(keeping) do
@@ -254,6 +260,16 @@ local function say_few(fig, a, live)
         chance > 0 and liveness.show_chance(math.log(chance)) or "below 1e-30", split_hint(fig, live))
 end
 
+--- The share of the stake of nodes that are behind but for what is forgiven: they did not lead on the chain of the others.
+local function absent_stake(fig, behind, still)
+    local missing = {}
+    for _, b in ipairs(behind) do missing[b.node.name] = b.node end
+    for _, b in ipairs(still) do missing[b.node.name] = nil end
+    local list = {}
+    for _, node in pairs(missing) do list[#list + 1] = node end
+    return weight(list) / math.max(1e-9, weight(fig.nodes))
+end
+
 --- The judgement without regard to the host. What tells the user most comes first: a node that stopped
 -- following holds the common prefix back, so a majority that went on growing makes it `lagging`; then a chain
 -- that stood (`stalled`), then one that was too slow throughout (`too_few_blocks`), then nodes that are
@@ -262,8 +278,9 @@ end
 local function judge(plan, fig, late)
     local live = live_nodes(fig)
     local behind, keeping, best = laggards(plan, fig, live, late)
-    local held_back = late and fig.best_slots and #behind == 0 and #laggards(plan, fig, live) > 0
-    local a = assess(plan, held_back and fig.best_slots or fig.canonical_slots, late or {}, 1)
+    local absent = late and absent_stake(fig, laggards(plan, fig, live), behind) or 0
+    local held_back = absent > 0 and #behind == 0 and fig.best_slots
+    local a = assess(plan, held_back or fig.canonical_slots, late or {}, 1, absent)
     a.lag, a.behind = behind[1] and behind[1].blocks or 0, behind
     if #live == 0 and not a.stalled then
         return "stalled", "no node was answering at the end of the run", a
