@@ -30,6 +30,8 @@ describe("build-bundle.sh", function()
         for _, program in ipairs { "tfl-node", "run_nomos_node.sh" } do
             assert.truthy(support.sh(("cd / && %s --version"):format(quote(folder .. "/" .. program))):find "^tfl%-node %d")
         end
+        assert.truthy(support.sh(("cd / && %s --version"):format(quote(folder .. "/tfl-relay"))):find "^tfl%-relay %d")
+        assert.equal("", (support.sh(("find %s/lib -name 'libcurl*' -o -name 'liblua*'"):format(quote(folder)))))
     end)
 
     it("leaves the libraries of this system out for this host", function()

@@ -14,6 +14,7 @@ Links.__index = Links
 
 local FIRST_PORT, LAST_PORT = 20000, 65535 -- all of its own: the pod has an address for itself
 local LOOK_SECONDS = 1 -- between two looks
+local WATCH_SECONDS = 3 -- the cluster tells within this of the end of the pod, and why
 local LOST_SECONDS = 60 -- without an answer; as long as a cluster may be away
 local EDGES = 2000 -- told at once
 
@@ -32,18 +33,27 @@ end
 function Links:gone(why)
     self.why = self.why or errors.new("exited", "%s, the relays in the links between the nodes: %s", objects.RELAY, why)
     self.deployer:lost(self.why)
+    self.why.told = true
 end
 
---- Asks the relay. An API server, or relay, that is away is asked again for a while.
+--- Asks the relay. An API server, or relay, that is away is asked again for a while; then the run is over, for nobody knows what is in
+--- force. That is no mistake of the script that asked.
 local function ask(self, method, path, options)
     if self.why then error(self.why, 0) end
     local cluster = self.deployer.cluster
     local ok, answer = pcall(cluster.ask, cluster, method,
         ("%s:%d/proxy%s"):format(cluster:path("pods", objects.RELAY), objects.RELAY_PORT, path), options)
     if ok then return answer end
-    if self.why then error(self.why, 0) end
-    if type(answer) == "table" then answer.message = ("%s: %s"):format(objects.RELAY, answer.message) end
-    error(answer, 0)
+    local looks = options and options.patience == 0
+    local deadline = task.now() + (looks and 0 or WATCH_SECONDS)
+    while not self.why and task.now() < deadline do self.pod.changed:wait(deadline - task.now()) end
+    local err = self.why or answer
+    if err ~= self.why then err.message = ("%s: %s"):format(objects.RELAY, err.message) end
+    if not looks then
+        self.deployer:lost(err)
+        err.told = true
+    end
+    error(err, 0)
 end
 
 --- Waits until the relay runs and answers; then looks after it.
@@ -51,7 +61,7 @@ function Links:begin()
     local deployer, pod = self.deployer, self.pod
     local ok, err = pcall(deployer.wait_running, deployer, pod)
     if not ok then
-        if type(err) == "table" and err.message:find "[Nn]o such file" then
+        if type(err) == "table" and (err.message:find "no such file" or err.message:find "file not found") then
             err.message = ("%s; the image %s must have tfl-relay in /usr/local/bin: scripts/build/build_test_image.sh makes one that has")
                 :format(err.message, deployer.run.image)
         end
@@ -62,6 +72,7 @@ function Links:begin()
         error(errors.new("unsupported", "link faults: pods of this cluster have IPv6 addresses (%s)", pod.ip), 0)
     end
     ask(self, "GET", "/health")
+    local refused = ("dial tcp %s:%d: connect: connection refused"):format(pod.ip, objects.RELAY_PORT)
     deployer.relay_host = pod.ip
     deployer:spawn("relay", function()
         local since = task.now()
@@ -69,8 +80,10 @@ function Links:begin()
             wait.sleep(LOOK_SECONDS)
             local fine, why = pcall(self.look, self, 0)
             if fine then since = task.now() end
-            if task.now() - since > LOST_SECONDS then
-                return self:gone(("no answer for %ds (%s)"):format(LOST_SECONDS, type(why) == "table" and why.message or tostring(why)))
+            if not fine and why.message:find(refused, 1, true) then -- the cluster may take its time to say why
+                return self:gone(("its program ended, nothing listens at %s:%d any more"):format(pod.ip, objects.RELAY_PORT))
+            elseif task.now() - since > LOST_SECONDS then
+                return self:gone(("no answer for %ds (%s)"):format(LOST_SECONDS, why.message))
             end
         end
     end)

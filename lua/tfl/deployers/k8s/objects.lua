@@ -235,7 +235,8 @@ function M.relay(run, seed)
                     { name = "TFL_POD_IP", valueFrom = { fieldRef = { fieldPath = "status.podIP" } } },
                 },
                 securityContext = security(),
-                resources = { requests = { cpu = "50m", memory = "64Mi" }, limits = { cpu = "2", memory = "1Gi" } },
+                -- more of a busy machine than each node has: it is in all links
+                resources = { requests = { cpu = "200m", memory = "64Mi" }, limits = { cpu = "2", memory = "1Gi" } },
             } },
         },
     }

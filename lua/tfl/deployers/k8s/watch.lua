@@ -37,10 +37,7 @@ function Watch:restarts(own, pod) return container_of(own, pod).restartCount or 
 --- A node has ended: once its last words are in the log, it is told to be stopped, or exited when nobody asked.
 function Watch:ended(own, code, why)
     if not own.up or own.ending then return end
-    if own.lost then
-        why = own.leaving and "its pod was deleted, and not by tfl" or why
-        return own.lost(why or "its program ended with exit code " .. tostring(code))
-    end
+    if own.lost then return own.lost(why or "its program ended with exit code " .. tostring(code)) end
     own.ending, own.why = true, why
     self:spawn("end", function()
         if own.following then own.following:wait(LOG_SECONDS) end
@@ -77,7 +74,9 @@ local function look(self, own, pod)
     own.uid, own.leaving, own.ip = uid, meta.deletionTimestamp ~= nil, pod.status.podIP
     local before = own.before and own.before.uid == uid and own.before.count or 0 -- ends that nobody saw who follows it now
     local over = state.terminated or (status.restartCount or 0) > before and (status.lastState or {}).terminated
-    if pod.status.phase == "Failed" and pod.status.reason then
+    if own.lost and own.leaving then
+        self:ended(own, nil, DELETED)
+    elseif pod.status.phase == "Failed" and pod.status.reason then
         own.trouble = with_message(pod.status.reason, pod.status.message)
         self:ended(own, over and over.exitCode, own.trouble)
     elseif over then
