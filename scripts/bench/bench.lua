@@ -153,6 +153,15 @@ function bench.cpu_seconds(pid)
     return (fields[12] + fields[13]) / TICKS
 end
 
+--- Runs a command of sh: did it end with 0, and what it said.
+function bench.sh(command)
+    local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1; echo $?", "r"))
+    local text = pipe:read "a"
+    pipe:close()
+    local out, code = text:match "^(.-)%s*(%d+)\n$"
+    return tonumber(code) == 0, out
+end
+
 function bench.sleep(seconds) system.sleep(seconds) end
 function bench.now() return system.monotime() end
 

@@ -5,13 +5,7 @@ local system = require "system"
 
 local ROUNDS = 5
 
-local function sh(command)
-    local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1; echo $?", "r"))
-    local text = pipe:read "a"
-    pipe:close()
-    local out, code = text:match "^(.-)%s*(%d+)\n$"
-    return tonumber(code) == 0, out
-end
+local sh = bench.sh
 
 local tool = sh "docker compose version" and "docker compose" or sh "docker-compose version" and "docker-compose"
 if not sh "docker version" or not tool then
