@@ -115,7 +115,7 @@ in_order() {
 }
 
 # uses MODULE: the spec files that use this module of spec/support. needs MODULE: is one of them wanted?
-uses() { grep -rl --include='*_spec.lua' "spec\\.support\\.$1\"" spec || true; }
+uses() { grep -rlE --include='*_spec.lua' "^local .*\"spec\\.support\\.$1\"" spec || true; }
 needs() {
     local file
     while IFS= read -r file; do
