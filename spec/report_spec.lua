@@ -246,6 +246,21 @@ describe("what changes no verdict", function()
     end)
 end)
 
+describe("an event of a type that tfl writes", function()
+    it("is known to a report, and told of by the record's README", function()
+        local readme = support.read(support.root .. "/engine/record/README.md")
+        local lines, told = {}, {}
+        for cell in readme:match("\n| type | by .*"):gmatch "\n| ([^|]+) |" do
+            for kind in cell:gmatch "`([%w_]+)`" do lines[#lines + 1], told[kind] = { t = 1, type = kind }, true end
+        end
+        local written = support.sh("grep -rhoE 'event\\(\"[a-z_]+\"' " .. support.quote(support.root .. "/lua/tfl"))
+        for kind in written:gmatch '"([a-z_]+)"' do assert.truthy(told[kind], kind) end
+        assert.truthy(told.pod_event and told.block)
+        local html = report(folder { ["events.jsonl"] = events { usual[2], usual[4], table.unpack(lines) } })
+        assert.is_nil(html:match "Events of types that this tfl does not know[^<]*")
+    end)
+end)
+
 describe("a folder that is old or broken", function()
     local cut = events(usual) .. '{"t":2,"type":"ado'
     local cases = {

@@ -160,8 +160,8 @@ end
 --- Known, and of no use to a page.
 local ignored = {}
 for name in ([[node_started node_paused node_resumed node_ready log_error capture_ended chaos snapshot settle_timeout transactions
-    node_was_exited node_attached interrupted host heartbeat_lost tfl_gone guardian_undo events_lost
-    event_too_large]]):gmatch "%S+" do ignored[name] = true end
+    node_was_exited node_attached pod_event cluster_away cluster_back feed_error
+    interrupted host heartbeat_lost tfl_gone guardian_undo events_lost event_too_large]]):gmatch "%S+" do ignored[name] = true end
 
 local function new_model()
     return {
