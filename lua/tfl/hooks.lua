@@ -40,6 +40,10 @@ function Hooks:hook_ended(owner, name, hook)
             self:problem("inconclusive", value)
         end
         return false
+    elseif ok == false and type(value) == "table" and value.infra then -- nor is what could not be driven
+        self:trouble(value)
+        self:stop()
+        return false
     elseif ok == false then
         local what = string.format("%s %s, %s", owner.kind, owner.name, name)
         if not (type(value) == "table" and value.told) then self:problem("usage", loader.script_error(what, value, traceback)) end

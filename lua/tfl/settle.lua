@@ -72,9 +72,9 @@ end
 --- The chain first, then what expectations wait for, then the transactions that were sent.
 ---@param run table
 function M.wait(run)
+    local away = run.deployer:wait_reachable() -- the nodes were fine, maybe, when nobody could see them
     if run.plan.hand or not run.feed then return end -- whoever drives it by hand has waited for what mattered
     local s1 = run.ended_slot or run.s1
-    local away = run.deployer:wait_reachable() -- the nodes were fine, maybe, when nobody could see them
     local function blind() return away and task.now() - away < HEARD_SECONDS end
     chain(run, s1, blind)
     for _, owner in ipairs(run.ended_early ~= "stalled" and run.expectations or {}) do

@@ -10,7 +10,7 @@ local function follow(answers)
     local got, result = in_run([[
         local dir, answers = ...
         local watch = require "tfl.deployers.k8s.watch"
-        local own, asked = {up = true, uid = 1, pod = "p"}, {}
+        local own, asked, doubts = {up = true, uid = 1, pod = "p"}, {}, {}
         local self = {
             say = error,
             cluster = {
@@ -19,13 +19,17 @@ local function follow(answers)
                     asked[#asked + 1] = query:match "sinceTime=(%S+)" or "the start"
                     local lines, at = answers[#asked], 0
                     own.ending = #asked == #answers
-                    return function() at = at + 1 return lines[at] end, function() end
+                    return function()
+                        at = at + 1
+                        if at > #lines then doubts[#asked] = own.doubt ~= nil end
+                        return lines[at]
+                    end, function() end
                 end,
             },
         }
         watch.follow_log(self, own, dir .. "/log", 1)
         local file <close> = io.open(dir .. "/log")
-        return {log = file:read "a", asked = asked}
+        return {log = file:read "a", asked = asked, doubt = doubts}
     ]], support.dir(), answers)
     assert(got, result.text)
     return got
@@ -41,6 +45,11 @@ it("has each line once when the connection is lost, and those that the two outpu
     }
     assert.equal("a\nb\nc\nc\nc\n\nlate\nend\n", got.log)
     assert.same({ "the start", "2020-01-01T10:00:01Z", "2020-01-01T10:00:01Z", "2020-01-01T10:00:02Z" }, got.asked)
+end)
+
+it("doubts that a node runs while its log has ended, until the same log goes on", function()
+    local a, b = "2020-01-01T10:00:01.5Z a", "2020-01-01T10:00:02.5Z b"
+    assert.same({ false, false, true, true }, follow({ { a }, { a, b }, { "2020-01-01T10:00:04Z begins" }, {} }).doubt)
 end)
 
 it("asks in the time zone that a machine of the cluster stamps lines with", function()

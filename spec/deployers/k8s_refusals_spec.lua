@@ -51,6 +51,30 @@ exit 1
         assert.is_nil(said("http://localhost:4318/v1/metrics", "compose")[1])
     end)
 
+    it("says whose kubectl answers with what it cannot read", function()
+        local kubectl = support.write("bin/kubectl", [[#!/bin/sh
+case "$*" in *current-context*) echo 'WARNING: version skew'; echo mine ;; *can-i*) echo yes ;; *) echo 'all is well' ;; esac
+]])
+        os.execute("chmod +x " .. support.quote(kubectl))
+        local result = support.run { "scenarios/liveness.lua", "-d", "k8s",
+            env = { PATH = kubectl:match "^(.*)/" .. ":" .. os.getenv "PATH" } }
+        assert.equal(3, result.code, result.text)
+        assert.matches("kubectl get nodes -o json: no JSON: all is well", result.text, 1, true)
+    end)
+
+    it("refuses kinds that are ready when a port accepts, unless nodes have addresses of their own", function()
+        local file = support.write("tcp.lua", [[
+            tfl.kind("plain", {command = {"/bin/true"}, ports = {"p2p"}, ready = {tcp = "p2p"}})
+            tfl.scenario("tcp"):topology_with(function(t) t:nodes(2):kind "plain" end):with_run_duration("10s")
+                :with_expectation(tfl.expectation("e", {evaluate = function() end})):build()]])
+        local env = { PATH = "/nowhere" }
+        local result = support.run { "check", file, "-d", "k8s", env = env }
+        assert.equal(2, result.code, result.text)
+        assert.matches("-d k8s: node-0: its kind is ready when a port accepts, and tfl reaches pods by HTTP only", result.text, 1, true)
+        env.K8S_RUNNER_NODE_HOST = "10.0.0.1"
+        assert.equal(0, support.run({ "check", file, "-d", "k8s", env = env }).code)
+    end)
+
     it("refuses settings that make no sense, before it asks anybody", function()
         for name, values in pairs {
             K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS = { "0", "-1", "nan", "inf", "1e300", "86401", "soon" },

@@ -56,6 +56,27 @@ k8s.describe("settings of -d k8s", function()
         k8s.run("delete namespace --wait=false " .. ns)
     end)
 
+    it("leaves alone what another run has in a namespace, and takes several with a prefix each", function()
+        local ns = "tfl-several-" .. support.dir():match "%w+$":lower()
+        k8s.run("create namespace " .. ns)
+        local function run_of(release)
+            local spec = k8s.liveness("-t", "20s")
+            spec.env.K8S_RUNNER_NAMESPACE, spec.env.K8S_RUNNER_RELEASE = ns, release
+            return spec
+        end
+        local first = support.start(run_of())
+        first:wait_output("liveness: run", 90)
+        local second = support.run(run_of())
+        assert.equal(3, second.code, second.text)
+        assert.matches('"node-0" already exists', second.text, 1, true)
+        assert.matches("somebody else has objects of these names in the namespace: K8S_RUNNER_RELEASE gives", second.text, 1, true)
+        second = support.run(run_of "other")
+        assert.equal(0, second.code, second.text)
+        local result = first:wait(90)
+        assert.equal(0, result.code, result.text)
+        k8s.run("delete namespace --wait=false " .. ns)
+    end)
+
     it("is looked at by tfl doctor", function()
         local spec = k8s.on_cluster { "doctor" }
         local said = support.run(spec).out

@@ -64,6 +64,26 @@ k8s.describe("-d k8s", function()
         assert.matches("node%-%d: its pod cannot run: ErrImageNeverPull", result.text)
     end)
 
+    it("ends as infra, saying which right is missing, when the cluster refuses what a node needs", function()
+        local user = "tfl-" .. support.dir():match "%w+$":lower()
+        local all = "pods,services,configmaps,secrets,events,namespaces,nodes,persistentvolumeclaims,statefulsets.apps,"
+            .. "statefulsets.apps/scale,daemonsets.apps,storageclasses.storage.k8s.io,pods/proxy"
+        local _ <close> = setmetatable({}, { __close = function()
+            k8s.run(("delete clusterrolebinding,clusterrole %s --ignore-not-found"):format(user))
+        end })
+        k8s.run(("create clusterrolebinding %s --clusterrole=%s --user=%s"):format(user, user, user))
+        for more, missing in pairs { ["pods/exec"] = "pods/log", ["pods/log"] = "pods/exec" } do
+            k8s.run(("delete clusterrole %s --ignore-not-found"):format(user))
+            k8s.run(("create clusterrole %s --verb='*' --resource=%s,%s"):format(user, all, more))
+            local spec = k8s.scenario { k8s.script "ctx:wait_for_height(2) ctx:node(1):kill()", "--json" }
+            spec.env.KUBECONFIG = k8s.kubeconfig(function(_, who) who.as = user end)
+            local result = support.run(spec)
+            assert.equal(3, result.code, result.text)
+            assert.matches(missing, result.summary.error.message, 1, true)
+            assert.matches("lacks that right (RBAC)", result.summary.error.message, 1, true)
+        end
+    end)
+
     it("says which right is missing, and makes nothing then", function()
         local spec = k8s.liveness()
         spec.env.KUBECONFIG = k8s.kubeconfig(function(_, user) user.as = "tfl-nobody" end)

@@ -61,6 +61,10 @@ function M.check(plan)
     local copies = plan.control and plan.control.snapshots
         and (M.refusal(plan.backend, "snapshot") or kinds.refusal(plan.nodes, "snapshot"))
     if copies then errors.usage("scenario %s: snapshots: %s", plan.name, copies) end
+    for _, node in ipairs(plan.backend.refuses and plan.nodes or {}) do
+        local why = plan.backend.refuses(node)
+        if why then errors.usage("scenario %s, -d %s: %s: %s", plan.name, plan.backend.name, node.name, why) end
+    end
     local refusal = M.refusal(plan.backend, "start_node")
     for _, node in ipairs(refusal and plan.nodes or {}) do
         if node.late then errors.usage("scenario %s: late_nodes: nodes that start later: %s", plan.name, refusal) end

@@ -99,9 +99,9 @@ end
 
 --- A name for the objects of a node: its own, as far as Kubernetes takes it.
 local function object_name(self, node)
-    local prefix = self.settings.release and self.settings.release .. "-" or ""
+    local prefix = self.run.prefix
     local name = prefix .. settings.label(node.name, 50 - #prefix)
-    if not name:match "^[a-z]" or self.by_object[name] or name == objects.SWEEPER then
+    if not name:match "^[a-z]" or self.by_object[name] or name == objects.named(self.run, objects.SWEEPER) then
         name = ("%sn%d-%s"):format(prefix, node.index, settings.label(node.name, 40 - #prefix))
     end
     return (name:gsub("%-+$", ""))
@@ -114,7 +114,8 @@ function K8s:prepare(plan)
     local run = settings.run_label(self.run_id)
     local namespace = self.settings.namespace or "tfl-" .. run
     self.run = {
-        namespace = namespace, run = run, image = images.name(), pull_policy = self.settings.pull_policy,
+        namespace = namespace, run = run, prefix = self.settings.release and self.settings.release .. "-" or "",
+        image = images.name(), pull_policy = self.settings.pull_policy,
         labels = { ["app.kubernetes.io/managed-by"] = "tfl", ["tfl.run"] = run, ["tfl.owner"] = purge.owner() },
         claims = self.cluster:storage_class() ~= nil, machines = {}, node_ports = self.settings.node_host ~= nil,
     }
@@ -149,8 +150,9 @@ function K8s:connect()
     if self.links then self.links:begin() end
 end
 
-function K8s:apply(items)
-    self.installer:apply(items, function(object) return self.by_object[object].replicas end)
+--- Installs objects: those that are new ("create"), or as they are to be from now on ("apply").
+function K8s:put(how, items)
+    self.installer[how](self.installer, items, function(object) return self.by_object[object].replicas end)
 end
 
 --- What is known of a node here.
@@ -173,7 +175,7 @@ function K8s:add_nodes(nodes)
         items[#items + 1] = objects.service(self.run, { object = object, ports = ports })
     end
     table.move(nodes, 1, #nodes, #self.nodes + 1, self.nodes)
-    self:apply(items)
+    self:put("create", items)
     if not self.run.node_ports and not self.links then return end
     local services = self.cluster:read { "get", "services", "-n", self.run.namespace, "-l", "tfl.run=" .. self.run.run }
     for _, service in ipairs(services.items) do
@@ -189,14 +191,22 @@ end
 
 function K8s:check() end -- its files are in the cluster only once it starts, so its program says then what it does not like
 
+--- Why tfl could not see that a node is ready.
+local function unreachable(await, own)
+    return await and await.tcp and not own.node_host and "its kind is ready when a port accepts, and tfl reaches pods by HTTP only; give "
+        .. "it an HTTP path (ready = {http = …}), or set K8S_RUNNER_NODE_HOST" or nil
+end
+
+function M.refuses(node) return unreachable(node.kind.await, settings.read()) end
+
 --- What is installed for a node.
 local function wanted(self, own, node, spec)
     -- without TFL_RUN_ID: where the cluster is on this host, that would make its nodes processes of the run, which end with it
     local env = { TFL_NODE = node.name, TFL_POD = "1" }
     for name, value in pairs(spec.env or {}) do env[name] = value end
-    if spec.await and spec.await.tcp and not self.settings.node_host then
-        local err = errors.new("unsupported", "%s: its kind is ready when a port accepts, and tfl reaches pods by HTTP only; give it an "
-            .. "HTTP path (ready = {http = …}), or set K8S_RUNNER_NODE_HOST", node.name)
+    local refusal = unreachable(spec.await, self.settings)
+    if refusal then
+        local err = errors.new("unsupported", "%s: %s", node.name, refusal)
         err.node = node.name
         error(err, 0)
     end
@@ -226,11 +236,10 @@ function K8s:install(batch)
         for _, object in ipairs(objects.node(self.run, own.wanted)) do items[#items + 1] = object end
     end
     if not self.told_plan then -- for who attaches to the nodes
-        items[#items + 1] = objects.plan(self.run, (self.settings.release and self.settings.release .. "-" or "") .. objects.PLAN,
-            assert(sys.read_file(self.dir .. "/plan.json")))
+        items[#items + 1] = objects.plan(self.run, assert(sys.read_file(self.dir .. "/plan.json")))
         self.told_plan = true
     end
-    self:apply(items)
+    self:put("apply", items)
 end
 
 --- Raises spawn, about it.
@@ -279,7 +288,7 @@ end
 function K8s:begun(own, spec)
     self:wait_running(own)
     self.core:adopt(own.name)
-    own.up = true
+    own.up, own.doubt = true, nil
     own.following = self:spawn("log", self.follow_log, self, own, spec.log, own.running)
     if own.trouble then self:ended(own) end
 end

@@ -268,7 +268,8 @@ function Local:wait_ready(names, seconds, wanted)
     end, seconds)
 end
 
---- Waits, when what lies between tfl and the nodes is away, until it is back. Raises connect when it takes too long.
+--- Waits until what tfl has seen of the nodes is all there was to see: when what lies between is away, until it is back. Raises connect
+--- when that takes too long.
 ---@return number|nil moment (task.now) it was last away
 function Local:wait_reachable() end
 

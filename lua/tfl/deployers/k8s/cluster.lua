@@ -18,12 +18,22 @@ local ANSWER_SECONDS, PATIENCE_SECONDS = 10, 60 -- for one answer of the API; ho
 local PROXY_SECONDS = 20 -- until the proxy serves
 local SHOWN = 1200 -- bytes of kubectl's output that an error shows
 
-local function try(argv)
+--- An error of the cluster, or of what leads to it: no mistake of a script that meets it.
+local function trouble(code, fmt, ...)
+    local err = errors.new(code, fmt, ...)
+    err.infra = true
+    return err
+end
+
+local function try(argv, what)
     argv.timeout = argv.timeout or SECONDS
     local ok, result = pcall(proc.exec, argv)
     if ok then return result end
+    if result.code == "timeout" then
+        error(trouble("timeout", "kubectl %s did not end within %ds and was killed", what, argv.timeout), 0)
+    end
     if result.code ~= "spawn" then error(result, 0) end
-    error(errors.new("spawn", "kubectl cannot be started (%s): install one from 1.20 on, and have it on PATH", result.message), 0)
+    error(trouble("spawn", "kubectl cannot be started (%s): install one from 1.20 on, and have it on PATH", result.message), 0)
 end
 
 --- What kubectl or the API said, as an error that says what to do.
@@ -43,22 +53,27 @@ local function told(what, text)
         hint = "the user of this kubeconfig lacks that right (RBAC)"
     elseif low:find("unauthorized", 1, true) or low:find("must be logged in", 1, true) then
         hint = "the cluster does not know the credentials of this kubeconfig, or they have expired: log in again"
+    elseif low:find("getting credentials", 1, true) then
+        hint = "the program that this kubeconfig logs in with has failed"
+    elseif low:find("already exists", 1, true) then
+        hint = "somebody else has objects of these names in the namespace: K8S_RUNNER_RELEASE gives those of this run a prefix"
     elseif low:find("refused", 1, true) or low:find("no such host", 1, true) or low:find("timeout", 1, true)
         or low:find("unable to connect", 1, true) then
         hint, code = "the API server cannot be reached: is the cluster up, and KUBECONFIG the right one?", "connect"
     end
-    return errors.new(code, "%s: %s%s", what, #said > 0 and said or "it says nothing", hint and "; " .. hint or "")
+    return trouble(code, "%s: %s%s", what, #said > 0 and said or "it says nothing", hint and "; " .. hint or "")
 end
 
 --- kubectl, pinned to the kubeconfig and the context of this moment, so that what undoes a run later speaks to the same cluster.
 ---@return table cluster
 function M.new()
-    local found = try { "kubectl", "config", "current-context", timeout = 20 }
+    local found = try({ "kubectl", "config", "current-context", timeout = 20 }, "config current-context")
+    local context = found.ok and found.stdout:match "([^\n]+)%s*$" -- what wraps kubectl may say something before it
     local base, kubeconfig = { "kubectl" }, os.getenv "KUBECONFIG"
     if kubeconfig and kubeconfig ~= "" then table.move({ "env", "KUBECONFIG=" .. kubeconfig, "kubectl" }, 1, 3, 1, base) end
-    if found.ok then table.move({ "--context", (found.stdout:gsub("%s+$", "")) }, 1, 2, #base + 1, base) end
+    if context then table.move({ "--context", context }, 1, 2, #base + 1, base) end
     return setmetatable({
-        base = base, context = found.ok and found.stdout:gsub("%s+$", "") or "(none)", named = found.ok,
+        base = base, context = context or "(none)", named = context and true or false,
         kubeconfig = kubeconfig ~= "" and kubeconfig or nil,
     }, Cluster)
 end
@@ -74,16 +89,19 @@ function Cluster:words(words) return table.move(words, 1, #words, #self.base + 1
 function Cluster:kubectl(words)
     local argv = self:words(words)
     argv.stdin, argv.timeout = words.stdin, words.timeout or self.seconds
-    local result = try(argv)
-    if result.ok then return result.stdout end
     local what = table.concat(words, " ", 1, math.min(3, #words)):gsub(" %-.*", "")
+    local result = try(argv, what)
+    if result.ok then return result.stdout end
     error(told("kubectl " .. what, result.stderr:find "%S" and result.stderr or result.stdout), 0)
 end
 
 --- The same, as JSON.
 function Cluster:read(words)
     table.move({ "-o", "json" }, 1, 2, #words + 1, words)
-    return json.decode(self:kubectl(words))
+    local text = self:kubectl(words)
+    local answer = json.decode(text)
+    if type(answer) == "table" then return answer end
+    error(told(("kubectl %s %s -o json"):format(words[1], words[2]), "no JSON: " .. text:sub(1, 200)), 0)
 end
 
 --- Raises spawn when the user of the kubeconfig may not do this.
@@ -95,7 +113,7 @@ function Cluster:need_right(verb, kind, namespace)
     if namespace then table.move({ "-n", namespace }, 1, 2, 5, words) end
     local argv = self:words(words)
     argv.timeout = self.seconds
-    local result = try(argv)
+    local result = try(argv, "auth can-i")
     if result.ok then return end
     local said = result.stdout .. result.stderr
     if not said:match "^no" then error(told("kubectl auth can-i", said), 0) end
@@ -173,7 +191,8 @@ function Cluster:open(port, namespace, lost)
     while true do
         local ok, err = pcall(self.ask, self, "GET", self:path "pods", { query = "limit=1", patience = 0 })
         if ok then return end
-        if err.code ~= "connect" or task.now() > deadline then error(err, 0) end
+        if err.code ~= "connect" then error(err, 0) end
+        if task.now() > deadline then error(trouble("connect", "kubectl proxy does not serve: %s", err.message), 0) end
         wait.sleep(0.05)
     end
 end

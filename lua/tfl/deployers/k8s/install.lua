@@ -56,11 +56,13 @@ local function helm_words(self, words)
     return out
 end
 
-local function kubectl(self, items)
+local function kubectl(self, items, ...)
     local path = ("%s/objects-%d.json"):format(self.options.dir, self.count)
     sys.write_file(path, json.encode(objects.list(items)), true)
-    return self.options.cluster:kubectl { "apply", "--server-side", "--force-conflicts", "--field-manager=tfl", "--validate=false",
-        "-f", path, timeout = SECONDS + 2 * #items }
+    local words = { ... }
+    table.move({ "--field-manager=tfl", "--validate=false", "-f", path }, 1, 4, #words + 1, words)
+    words.timeout = SECONDS + 2 * #items
+    return self.options.cluster:kubectl(words)
 end
 
 --- A release is all of its objects, so those of before go along; nodes that are down stay down.
@@ -82,17 +84,26 @@ local function helm(self, items, replicas)
     error(errors.new("spawn", "helm upgrade --install %s: %s", self.options.release, (result.stderr .. result.stdout):sub(-SHOWN)), 0)
 end
 
+--- Installs objects that are not there yet: what others have of these names stays as it is, and is an error.
+---@param items table[]
+---@param replicas fun(object: string): integer see apply
+function Install:create(items, replicas)
+    if #items == 0 then return end
+    self.count = self.count + 1
+    local rest = {}
+    for _, item in ipairs(items) do
+        if not self.helm or item.kind ~= "Namespace" then rest[#rest + 1] = item else kubectl(self, { item }, "create") end
+    end
+    self.options.tell(self.helm and helm(self, rest, replicas) or kubectl(self, rest, "create"))
+end
+
 --- Installs objects, or has those that are there be as they are given, all by one call.
 ---@param items table[]
 ---@param replicas fun(object: string): integer how many pods a StatefulSet is to have now
 function Install:apply(items, replicas)
     if #items == 0 then return end
     self.count = self.count + 1
-    local rest = {}
-    for _, item in ipairs(items) do
-        if not self.helm or item.kind ~= "Namespace" then rest[#rest + 1] = item else kubectl(self, { item }) end
-    end
-    self.options.tell(self.helm and helm(self, rest, replicas) or kubectl(self, rest))
+    self.options.tell(self.helm and helm(self, items, replicas) or kubectl(self, items, "apply", "--server-side", "--force-conflicts"))
 end
 
 return M

@@ -22,8 +22,9 @@ local function new(deployer)
     local links = setmetatable({
         deployer = deployer, edges = {}, next_port = FIRST_PORT, last_id = 0, stalls = 0, idle = wait.signal(),
     }, Links)
+    local name = objects.named(deployer.run, objects.RELAY)
     links.pod = {
-        name = objects.RELAY, object = objects.RELAY, pod = objects.RELAY, container = "relay", changed = wait.signal(),
+        name = name, object = name, pod = name, container = "relay", changed = wait.signal(),
         lost = function(why) links:gone(why) end,
     }
     return links
@@ -31,7 +32,7 @@ end
 
 --- Its links are gone: nobody knows what the nodes have heard of each other since.
 function Links:gone(why)
-    self.why = self.why or errors.new("exited", "%s, the relays in the links between the nodes: %s", objects.RELAY, why)
+    self.why = self.why or errors.new("exited", "%s, the relays in the links between the nodes: %s", self.pod.name, why)
     self.deployer:lost(self.why)
     self.why.told = true
 end
@@ -42,13 +43,13 @@ local function ask(self, method, path, options)
     if self.why then error(self.why, 0) end
     local cluster = self.deployer.cluster
     local ok, answer = pcall(cluster.ask, cluster, method,
-        ("%s:%d/proxy%s"):format(cluster:path("pods", objects.RELAY), objects.RELAY_PORT, path), options)
+        ("%s:%d/proxy%s"):format(cluster:path("pods", self.pod.pod), objects.RELAY_PORT, path), options)
     if ok then return answer end
     local looks = options and options.patience == 0
     local deadline = task.now() + (looks and 0 or WATCH_SECONDS)
     while not self.why and task.now() < deadline do self.pod.changed:wait(deadline - task.now()) end
     local err = self.why or answer
-    if err ~= self.why then err.message = ("%s: %s"):format(objects.RELAY, err.message) end
+    if err ~= self.why then err.message = ("%s: %s"):format(self.pod.name, err.message) end
     if not looks then
         self.deployer:lost(err)
         err.told = true
@@ -160,7 +161,8 @@ local Methods = {}
 function Methods:make_links(plan)
     self.links = new(self)
     table.insert(self.first, objects.relay(self.run, plan.seed))
-    self.by_object[objects.RELAY], self.by_pod[objects.RELAY] = self.links.pod, self.links.pod
+    local pod = self.links.pod
+    self.by_object[pod.object], self.by_pod[pod.pod] = pod, pod
 end
 
 function Methods:relay_port() return self.links:port() end

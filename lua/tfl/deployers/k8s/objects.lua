@@ -16,6 +16,7 @@ M.RELAY, M.RELAY_PORT = "tfl-relay", 8080
 ---@class tfl.K8sRun
 ---@field namespace string
 ---@field run string a label's value
+---@field prefix string of the names of all objects
 ---@field labels table<string, string>
 ---@field image string of nodes whose kind names none
 ---@field pull_policy string
@@ -52,6 +53,12 @@ local function labelled(run, name, more)
     for key, value in pairs(more or {}) do labels[key] = value end
     return { name = name, namespace = run.namespace, labels = labels }
 end
+
+--- The name of an object that each run has.
+---@param run tfl.K8sRun
+---@param name string
+---@return string
+function M.named(run, name) return run.prefix .. name end
 
 --- Of a label that may hold anything a node is called.
 local function node_label(node) return { ["tfl.object"] = node.object } end
@@ -192,7 +199,7 @@ end
 ---@param run tfl.K8sRun
 function M.sweeper(run)
     local own = { ["tfl.run"] = run.run, ["tfl.object"] = M.SWEEPER }
-    local meta = labelled(run, M.SWEEPER, own)
+    local meta = labelled(run, M.named(run, M.SWEEPER), own)
     return {
         apiVersion = "apps/v1", kind = "DaemonSet", metadata = meta,
         spec = {
@@ -222,7 +229,7 @@ end
 ---@param seed integer
 function M.relay(run, seed)
     return {
-        apiVersion = "v1", kind = "Pod", metadata = labelled(run, M.RELAY, { ["tfl.object"] = M.RELAY }),
+        apiVersion = "v1", kind = "Pod", metadata = labelled(run, M.named(run, M.RELAY), { ["tfl.object"] = M.RELAY }),
         spec = {
             restartPolicy = "Never", terminationGracePeriodSeconds = 1, shareProcessNamespace = true, automountServiceAccountToken = false,
             enableServiceLinks = false, securityContext = pod_security { claims = true },
@@ -244,10 +251,9 @@ end
 
 --- The plan of a run and its image, for whoever attaches to its nodes later.
 ---@param run tfl.K8sRun
----@param name string
 ---@param text string plan.json
-function M.plan(run, name, text)
-    return { apiVersion = "v1", kind = "ConfigMap", metadata = labelled(run, name, { ["tfl.object"] = M.PLAN }),
+function M.plan(run, text)
+    return { apiVersion = "v1", kind = "ConfigMap", metadata = labelled(run, M.named(run, M.PLAN), { ["tfl.object"] = M.PLAN }),
         data = { ["plan.json"] = text, image = run.image } }
 end
 

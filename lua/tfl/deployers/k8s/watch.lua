@@ -9,6 +9,7 @@ local Watch = {}
 
 local LOST_SECONDS = 60 -- without an answer of the API server the run cannot go on
 local PING_SECONDS = 2 -- between two looks whether it answers
+local DOUBT_SECONDS = 20 -- until a busy kubelet has told that a container ended, as its log has already
 local LOG_SECONDS = 2 -- what a node has printed is read within this after its end
 
 --- A task that ends with the deployer at the latest.
@@ -66,11 +67,19 @@ local function own_of(self, object)
     return self.by_pod[object.metadata.name]
 end
 
+local function gone(self, own, uid, why)
+    if own.uid ~= uid then return end
+    own.spent, own.uid, own.running = uid, nil, nil
+    self:ended(own, nil, why)
+    own.changed:notify()
+end
+
 --- A pod is as it is said here.
 local function look(self, own, pod)
     local status, meta = container_of(own, pod), pod.metadata
     local state, uid = status.state or {}, meta.uid
     if uid == own.spent then return end -- of an earlier start
+    if own.up and own.uid and own.uid ~= uid then return gone(self, own, own.uid, DELETED) end -- while nobody could see it
     own.uid, own.leaving, own.ip = uid, meta.deletionTimestamp ~= nil, pod.status.podIP
     local before = own.before and own.before.uid == uid and own.before.count or 0 -- ends that nobody saw who follows it now
     local over = state.terminated or (status.restartCount or 0) > before and (status.lastState or {}).terminated
@@ -89,13 +98,6 @@ local function look(self, own, pod)
     elseif state.running and not own.leaving then
         own.running = uid
     end
-    own.changed:notify()
-end
-
-local function gone(self, own, uid, why)
-    if own.uid ~= uid then return end
-    own.spent, own.uid, own.running = uid, nil, nil
-    self:ended(own, nil, why)
     own.changed:notify()
 end
 
@@ -181,11 +183,14 @@ local function ping(self)
     end
 end
 
---- After a minute the run is lost by then.
+--- After a minute the run is lost by then. Waits, too, until it is known whether a node has ended whose log has.
 function Watch:wait_reachable()
     local from = task.now()
     self.cluster:ask("GET", self.cluster:path "pods", { query = "limit=1", patience = LOST_SECONDS + 10 })
     if task.now() - from > 1 then self.away_until = task.now() end
+    for _, own in pairs(self.own) do
+        while own.up and own.doubt and task.now() - own.doubt < DOUBT_SECONDS do own.changed:wait(0.2) end
+    end
     return self.away_until
 end
 
@@ -203,21 +208,23 @@ end
 --- Tells which lines of a log are new when it is read again from a second on, after the connection was lost. The stamps of what a program
 --- prints on its two outputs may go back a little, so lines are counted, not compared by time.
 ---@return fun(): string query of where to read from; each reading begins with it
----@return fun(stamp: string, line: string): boolean is it new?
+---@return fun(stamp: string, line: string): boolean, boolean|nil is it new? Of the first one read again: is it of another log, which began
+--- since? That of a container does when it is started again.
 local function once()
-    local second, had, met = nil, {}, {}
+    local second, had, met, first = nil, {}, {}, false
     local function again()
-        met = {}
+        met, first = {}, second ~= nil
         return second and "&sinceTime=" .. second:gsub("%+", "%%2B") or ""
     end
     return again, function(stamp, line)
-        local own = stamp:gsub("%.%d+", "")
+        local own, other = stamp:gsub("%.%d+", ""), nil
+        if first then first, other = false, not had[line] end
         if not second or own > second then second, had, met = own, {}, {} end
-        if own < second then return true end -- it is not read again
+        if own < second then return true, other end -- it is not read again
         met[line] = (met[line] or 0) + 1
-        if met[line] <= (had[line] or 0) then return false end
+        if met[line] <= (had[line] or 0) then return false, other end
         had[line] = met[line]
-        return true
+        return true, other
     end
 end
 
@@ -228,13 +235,16 @@ function Watch:follow_log(own, path, uid)
     local given_up
     while own.up and own.uid == uid and not given_up do
         local close = function() end
-        pcall(function()
+        local ok, err = pcall(function()
             local next_line
             next_line, close = self.cluster:lines(self.cluster:path("pods", own.pod .. "/log"),
                 "container=" .. (own.container or "node") .. "&follow=true&timestamps=true" .. again())
             for line in next_line do
                 local stamp, said = line:match "^(%S+) ?(.*)$"
-                if stamp and is_new(stamp, line) then
+                local new, other = false, nil
+                if stamp then new, other = is_new(stamp, line) end
+                if other == false then own.doubt = nil end
+                if new then
                     local written, why = write(said .. "\n")
                     if not written then
                         given_up = true
@@ -244,7 +254,9 @@ function Watch:follow_log(own, path, uid)
             end
         end)
         close()
+        if not ok and err.status == 403 then return self:lost(err) end
         if own.ending then return end
+        own.doubt = own.doubt or task.now() -- its container has ended, or only the connection: the next lines tell
         wait.sleep(0.2)
     end
 end
