@@ -60,6 +60,7 @@ describe("the nodes' logs", function()
 
     it("are not asked for what makes no sense", function()
         for name, value in pairs { LOGOS_BLOCKCHAIN_LOG_LEVEL = "loud", LOGOS_BLOCKCHAIN_TESTS_TRACING = "maybe",
+            LOGOS_BLOCKCHAIN_LOG_DIR = "/dev/null",
             LOGOS_BLOCKCHAIN_OTLP_ENDPOINT = "localhost:4317", LOGOS_BLOCKCHAIN_GRAFANA_URL = "nowhere" } do
             local result = support.run { "check", "scenarios/liveness.lua", env = { [name] = value } }
             assert.equal(2, result.code, result.text)
@@ -178,6 +179,24 @@ describe("expect_no_log", function()
         local path = result.summary.dir .. "/logs/logos-blockchain-node-0.log"
         assert.is_true(#support.read(path) + #support.read(path .. ".1") < 65 << 20)
         assert.equal("tfl: older lines are gone: two files of a log are kept", support.read(path):match "^[^\n]*")
+    end)
+
+    it("is inconclusive when the disk was full, and names nodes that log nothing", function()
+        local mount = support.path "small"
+        local _, mounted = support.sh(("mkdir -p %s && mount -t tmpfs -o size=1m tmpfs %s"):format(mount, mount))
+        assert.equal(0, mounted, "this test mounts a small tmpfs, which needs root")
+        local function run(command, ...)
+            return nodes.run(nodes.scenario((([[:topology_with(function(t) t:nodes(2):kind(tfl.kind("some", {ports = {"http"},
+                command = {"sh", "-c", %q}, ready = function() return true end})) end):with_run_duration "1s":expect_no_log("nobody")]])
+                :format(command))), { ... })
+        end
+        local full = run("seq 1000000; exec sleep 99", "--out", mount .. "/out")
+        support.sh("umount -l " .. mount)
+        assert.equal(4, full.code, full.text)
+        assert.equal("log_cut", nodes.expectation(full, "no_log").code, full.text)
+        local mute = run('case "$PWD" in */node-0) echo something ;; esac; exec sleep 99')
+        assert.equal(0, mute.code, mute.text)
+        assert.equal("nothing like nobody in 1 log; nothing at all is logged by node-1", nodes.expectation(mute, "no_log").message)
     end)
 
     it("refuses what is no pattern or no list of nodes", function()

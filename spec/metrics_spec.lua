@@ -119,6 +119,19 @@ describe("with Prometheus", function()
         end)
     end)
 
+    it("says what to do when containers cannot be started, and leaves nothing", function()
+        for _, name in ipairs { "docker", "docker-compose" } do
+            support.sh("chmod +x " .. support.write("shim/" .. name,
+                '#!/bin/sh\ncase "$*" in *version*) exit 0 ;; *" down "*) exit 0 ;; esac\necho "no such host" >&2; exit 1\n'))
+        end
+        local out, code = support.sh(("PATH=%s:$PATH XDG_STATE_HOME=%s %s compose up"):format(support.path "shim", support.path "state",
+            quote(support.root .. "/scripts/setup/setup-observability.sh")))
+        assert.equal(3, code, out)
+        assert.matches("no such host\nThe containers could not be started; Docker says why above.", out, 1, true)
+        assert.matches("host up", out, 1, true)
+        assert.equal("", (support.sh("ls -A " .. support.path "state/tfl")))
+    end)
+
     it("the stack for containers is one that compose takes", function()
         local out, code = support.sh(("cd %s && TFL_STATE=/s TFL_ASSETS=/a TFL_PROMETHEUS_PORT=1 TFL_GRAFANA_PORT=2 TFL_USER=0:0 "
             .. "docker-compose -f assets/stack/monitoring/docker-compose.yml config"):format(quote(support.root)))

@@ -125,13 +125,25 @@ local function prefix_of(name)
     end
 end
 
+--- Does a name have all words of another, as METRICS_QUERY_URL those of METRICS_URL?
+local function has_words(name, other)
+    for word in other:gmatch "[^_]+" do
+        if not ("_" .. name .. "_"):find("_" .. word .. "_", 1, true) then return false end
+    end
+    return other ~= ""
+end
+
 --- The near one among those of the same prefix: what all of them begin with says nothing.
 local function hint(name, prefix)
-    local ends = {}
+    local ends, rest, more = {}, name:sub(#prefix + 1), nil
     for _, known in ipairs(M.names()) do
-        if prefix_of(known) == prefix then ends[#ends + 1] = known:sub(#prefix + 1) end
+        local its = known:sub(#prefix + 1)
+        if prefix_of(known) == prefix then
+            ends[#ends + 1] = its
+            if has_words(its, rest) and not (more and #more <= #its) then more = its end
+        end
     end
-    local near = suggest.near(name:sub(#prefix + 1), ends)
+    local near = suggest.near(rest, ends) or more
     return near and ('; did you mean %s%s?'):format(prefix, near) or ""
 end
 

@@ -21,6 +21,7 @@ local STOLEN_SHARE = 0.25
 local NODE_SECONDS = 0.002
 --- When tfl itself stands still, so do the relays between the nodes, where they are its own: from here on that is a cut of all links.
 local STALL_MS = 1000
+local FULL_BYTES = 64 * 1024
 --- Between two looks at what changes slowly, in seconds.
 local SLOWLY = 1
 
@@ -106,6 +107,12 @@ end
 
 --- The set of slots in which the host stalled.
 function Watch:late_slots() return self.slots end
+
+--- Was there no room for another line on the disk of the run?
+function Watch:was_full()
+    self.disk_free = math.min(self.disk_free, sys.disk_free(self.run.dir))
+    return self.disk_free < FULL_BYTES
+end
 
 function Watch:stop()
     self.task:cancel()

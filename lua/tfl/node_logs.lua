@@ -22,9 +22,12 @@ function M.settings()
     elseif tracing and tracing ~= "true" and tracing ~= "false" then
         errors.usage("LOGOS_BLOCKCHAIN_TESTS_TRACING=%s: true or false was expected", tracing)
     end
+    local folder = env "LOGOS_BLOCKCHAIN_LOG_DIR"
+    local there = folder and sys.stat(folder)
+    if there and there.type ~= "folder" then errors.usage("LOGOS_BLOCKCHAIN_LOG_DIR=%s: that is no folder", folder) end
     return {
         level = level and level:upper() or tracing == "true" and "DEBUG" or nil, filter = env "LOGOS_BLOCKCHAIN_LOG_FILTER",
-        folder = env "LOGOS_BLOCKCHAIN_LOG_DIR",
+        folder = folder,
     }
 end
 

@@ -85,7 +85,12 @@ up() {
         echo $! >"$own/prometheus.pid"
         answers 30 "http://127.0.0.1:$port/-/ready" Prometheus "$own/prometheus.log"
     else
-        compose up -d >&2
+        compose up -d >&2 || {
+            compose down -v >&2 || true
+            rm -rf -- "$own" "$state/targets"
+            die "The containers could not be started; Docker says why above. Where it cannot fetch images, \`docker load\` those that
+$assets/docker-compose.yml names, or use Debian's prometheus: $0 host up"
+        }
         answers 60 "http://127.0.0.1:$port/-/ready" Prometheus
         answers 60 "http://127.0.0.1:$grafana/api/health" Grafana
     fi

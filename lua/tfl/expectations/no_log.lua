@@ -34,7 +34,7 @@ function NoLog:prepare(plan)
 end
 
 function NoLog:evaluate(ctx)
-    local run, first, n, read, cut = ctx.run, nil, 0, 0, {}
+    local run, first, n, read, cut, mute = ctx.run, nil, 0, 0, {}, {}
     local names = {}
     for i, node in ipairs(self.nodes or run.nodes) do names[i] = self.nodes and ctx:node(node).name or node.name end
     for _, name in ipairs(names) do
@@ -42,6 +42,7 @@ function NoLog:evaluate(ctx)
             local looked = false
             local found, whole = node_logs.of(run, name, function() looked = true end):grep(self.pattern)
             if not whole then cut[#cut + 1] = name end
+            if not looked then mute[#mute + 1] = name end
             first, n, read = first or found[1], n + #found, read + (looked and 1 or 0)
         end
     end
@@ -54,6 +55,11 @@ function NoLog:evaluate(ctx)
         }
     elseif read == 0 then
         return ctx:conclude { verdict = "inconclusive", code = "no_sample", figures = figures, message = "no node has logged anything" }
+    elseif run.host:was_full() then
+        return ctx:conclude {
+            verdict = "inconclusive", code = "log_cut", figures = figures,
+            message = ("nothing like %s in what is there; the disk was full, so lines may not have been kept"):format(self.pattern),
+        }
     elseif #cut > 0 then
         return ctx:conclude {
             verdict = "inconclusive", code = "log_cut", figures = figures,
@@ -63,7 +69,8 @@ function NoLog:evaluate(ctx)
     end
     ctx:conclude {
         verdict = "pass", code = "ok", figures = figures,
-        message = ("nothing like %s in %d log%s"):format(self.pattern, read, read == 1 and "" or "s"),
+        message = ("nothing like %s in %d log%s%s"):format(self.pattern, read, read == 1 and "" or "s",
+            #mute > 0 and "; nothing at all is logged by " .. table.concat(mute, ", ") or ""),
     }
 end
 
