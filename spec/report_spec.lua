@@ -50,6 +50,27 @@ end
 
 local report = browser.report
 
+it("puts lines of logs beside the clock of the charts, by second and slot, and tells what happened to the host", function()
+    local lines = { table.unpack(usual) }
+    lines[#lines + 1] = { t = 3, type = "host", what = "clock_jump", ms = -2500 }
+    lines[#lines + 1] = { t = 4, type = "host", what = "oom_kill", count = 2 }
+    local head = '{"version":1,"run_id":"made-7","scenario":"made","seed":7,"started_at":"x","started_unix_ms":1767323045000}'
+    local dir = folder { ["events.jsonl"] = events(lines, head),
+        ["plan.json"] = { scenario = "made", seed = 7, genesis_time_ms = 1767323046000, topology = { slot_duration_ms = 200 } },
+        ["summary.json"] = summary { host = { loop_lag_ms = 12.3, psi_full = 0.25, steal = 0.1, oom_kills = 2, disk_free_bytes = 5e6,
+            clock_jump_ms = -2500 } },
+        ["logs/logos-blockchain-node-0.log"] = "2026-01-02T03:04:05.500Z INFO up\n  more\n2026-01-02T05:04:08.3+02:00 WARN <late>\n" }
+    local result = support.run { "report", dir }
+    assert.equal(0, result.code, result.text)
+    local page = support.read(dir .. "/report.html")
+    for _, text in ipairs { "    0.5s         2026-01-02T03:04:05.500Z INFO up\n                  more\n"
+        .. "    3.3s     11  2026-01-02T05:04:08.3",
+        "loop late by up to 12.3ms, all tasks stalled 25.0% of the time, 10.0% of the processors stolen, 2 killed for lack of memory, "
+            .. "5.0 MB of disk left, the clock jumped by -2.5s", "2 killed for lack of memory</td>", "the clock jumped by -2.5s</td>" } do
+        assert.truthy(page:find(text, 1, true), text)
+    end
+end)
+
 local CHAOS = [[
 tfl.scenario("chaos")
     :topology_with(function(t) t:nodes(4):full():slot_duration("100ms") end)

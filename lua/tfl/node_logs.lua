@@ -42,7 +42,9 @@ local function days(y, m, d)
 end
 
 --- Unix time of the stamp that a line begins with, in UTC unless it says another zone; nil when it has none.
-local function stamp(line)
+---@param line string
+---@return number|nil
+function M.unix(line)
     local y, mo, d, h, mi, s, f, at = line:match "^%[?(%d%d%d%d)%-(%d%d)%-(%d%d)[T ](%d%d):(%d%d):(%d%d)([.,]?%d*)()"
     if not y then return nil end
     local sign, zone_h, zone_m = line:match("^ ?([+-])(%d%d):?(%d%d)%f[%D]", at)
@@ -158,7 +160,7 @@ function Log:grep(pattern, options)
         self.looked()
         if line:find "^%[?%d%d%d%d%-" then timed = line end
         if not line:find(pattern) then return end
-        local unix = timed and stamp(timed)
+        local unix = timed and M.unix(timed)
         local t = unix and unix - run.started_ms / 1000
         if since and (not t or t < since) then return end
         local slot = unix and run.genesis_ms and (unix * 1000 - run.genesis_ms) // run.plan.slot_ms

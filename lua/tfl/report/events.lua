@@ -85,6 +85,12 @@ end
 function on.gap(m, e, t) keep(m.gaps, { t = t, code = text(e.code) or "?", node = text(e.node) }) end
 function on.log(m, e, t) keep(m.lines, { t = t, from = text(e.from) or "", message = text(e.message) or "" }) end
 
+function on.host(m, e, t)
+    local what = e.what == "oom_kill" and ("%d killed for lack of memory"):format(number(e.count) or 1)
+        or e.what == "clock_jump" and ("the clock jumped by %.1fs"):format((number(e.ms) or 0) / 1000)
+    if what then keep(m.lines, { t = t, from = "host", message = what }) end
+end
+
 function on.window(m, e)
     local s0, s1 = number(e.s0), number(e.s1)
     if s0 and s1 then m.window = { s0, s1 } end
@@ -161,7 +167,7 @@ end
 local ignored = {}
 for name in ([[node_started node_paused node_resumed node_ready log_error capture_ended chaos snapshot settle_timeout transactions
     node_was_exited node_attached pod_event cluster_away cluster_back feed_error
-    interrupted host heartbeat_lost tfl_gone guardian_undo events_lost event_too_large]]):gmatch "%S+" do ignored[name] = true end
+    interrupted heartbeat_lost tfl_gone guardian_undo events_lost event_too_large]]):gmatch "%S+" do ignored[name] = true end
 
 local function new_model()
     return {
@@ -196,7 +202,7 @@ local function take(m, chunk, first, last)
     if kind == nil and e.version ~= nil and m.n_lines == 1 then
         m.version = e.version
         for _, key in ipairs { "run_id", "scenario", "started_at" } do m.head[key] = text(e[key]) end
-        m.head.seed = number(e.seed)
+        m.head.seed, m.head.started_ms = number(e.seed), number(e.started_unix_ms)
         return true
     end
     local t, handler = number(e.t) or m.last_t, type(kind) == "string" and on[kind]

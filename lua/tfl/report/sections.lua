@@ -2,6 +2,7 @@
 local duration = require "tfl.duration"
 local folder = require "tfl.report.folder"
 local html = require "tfl.report.html"
+local node_logs = require "tfl.node_logs"
 local shell = require "tfl.report.shell"
 local text = require "tfl.text"
 
@@ -10,6 +11,8 @@ local M = {}
 local badge, tile = shell.badge, shell.tile
 --- Nodes whose logs are shown of a run that failed without a node to blame.
 local LOGS = 12
+local MOST_SLOTS = 1e15
+local LOGS_ABOUT = '<p class="about">Before each line: seconds since the start of the run, as in the charts, and the slot.</p>'
 
 --- A part of the page; within the report of a matrix it is one of many.
 local function section(run, id, title, content)
@@ -181,13 +184,22 @@ local function suspects(run)
     return list
 end
 
+--- A line of a log with its seconds and slot before it, by the clock of the charts; one without a time of its own is put below the last.
+local function aligned(run, line)
+    local unix, started, genesis = node_logs.unix(line), run.events.head.started_ms, run.plan.genesis_time_ms
+    local slot_ms = run.plan.topology.slot_duration_ms
+    if not unix or not started then return (" "):rep(16) .. line end
+    local slot = genesis and slot_ms and slot_ms > 0 and (unix * 1000 - genesis) // slot_ms
+    return ("%7.1fs %6s  %s"):format(unix - started / 1000, slot and slot >= 0 and slot < MOST_SLOTS and ("%d"):format(slot) or "", line)
+end
+
 ---@param run tfl.ReportRun
 function M.logs(run)
     local out = {}
     for _, one in ipairs(suspects(run)) do
         local tail = folder.log_tail(run, one.node)
         local lines = {}
-        for i, line in ipairs(tail and tail.lines or {}) do lines[i] = html.text(line, 600) end
+        for i, line in ipairs(tail and tail.lines or {}) do lines[i] = html.text(aligned(run, line), 616) end
         local exit = run.events.exits[one.node.name or ""]
         local content = #lines > 0 and '<pre class="log" tabindex="0">' .. table.concat(lines, "\n") .. "</pre>"
             or '<p class="about">' .. (tail and "Its log is empty." or "Its log is not in the folder.") .. "</p>"
@@ -195,7 +207,7 @@ function M.logs(run)
             one.open and " open" or "", html.text(one.node.name or "?", 80), exit and (" ended by itself at %.1f s (%s)"):format(exit.t,
             html.text(exit.status, 80)) or "", tail and " " .. html.text(tail.name, 200) .. (tail.cut and ", its end" or "") or "", content)
     end
-    return #out > 0 and section(run, "logs", "Log ends", table.concat(out)) or ""
+    return #out > 0 and section(run, "logs", "Log ends", LOGS_ABOUT .. table.concat(out)) or ""
 end
 
 ---@param run tfl.ReportRun
@@ -220,7 +232,7 @@ function M.again(run)
         lines[i] = { html.seconds(line.t), html.text(line.from, 80), html.text(line.message, 1000) }
     end
     return section(run, "again-section", "Run it again", html.table("Where this comes from", { "", "" }, rows)
-        .. (#lines > 0 and html.table("Lines of the script", { "time", "from", "line" }, lines) or ""))
+        .. (#lines > 0 and html.table("Lines of the script and the host", { "time", "from", "line" }, lines) or ""))
 end
 
 return M
