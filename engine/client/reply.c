@@ -53,8 +53,20 @@ static int get_array(struct json_object *json, const char *field, size_t *n, str
     return 0;
 }
 
+static bool of_proxy(const char *body, size_t n)
+{
+    static const char *const words[] = {"dial tcp ", "read tcp ", "write tcp ", "EOF", "unexpected EOF",
+        "net/http: ", "http2: ", "proxyconnect tcp: ", "context deadline exceeded", "context canceled"};
+    for (size_t i = 0; i < TFL_LEN(words); i++)
+        if (n >= strlen(words[i]) && !memcmp(body, words[i], strlen(words[i])))
+            return true;
+    return false;
+}
+
 bool tfl_reply_of_cluster(const char *body, size_t n)
 {
+    if (of_proxy(body, n))
+        return true;
     static const char *const words[] = {
         "{", "\"kind\"", ":", "\"Status\"", ",", "\"apiVersion\"", ":", "\"v1\""};
     const char *end = body + n;

@@ -20,7 +20,8 @@ struct tfl_node_info {
  * ("(no text)" when there is none), at most 200 bytes; control characters are spaces. Owned by the caller. */
 char *tfl_reply_words(const char *body, size_t n);
 
-/* Is it the API server of a Kubernetes cluster that speaks here ({"kind":"Status",…}), because it cannot reach the node behind it? */
+/* Is it the way to a node in a Kubernetes cluster that speaks here, because it cannot reach what is behind it? The API server says
+ * {"kind":"Status",…}, and `kubectl proxy` the words of Go for what went wrong with a connection. Ask of answers of 400 and more. */
 bool tfl_reply_of_cluster(const char *body, size_t n);
 
 /* All known shapes: fields under cryptarchia_info or at the root; state, mode or mode.Started. */

@@ -200,6 +200,9 @@ static void answered(struct tfl_http_post *post)
     char reason[1100];
     bool failed = post->failed, maybe = failed && post->sent > 0;
     const char *words = g->p.source->owner ? "" : post->text; /* a wish is never there already */
+    /* what did not reach the node is no word of it; unless nobody listened, it may have */
+    bool cluster = !failed && post->status >= 400 && tfl_reply_of_cluster(post->text, strlen(post->text));
+    maybe |= cluster && !strstr(post->text, "dial tcp");
     enum tfl_submit_answer answer = failed ? TFL_SUBMIT_LATER : tfl_submit_answer(post->status, words);
     if (failed)
         snprintf(reason, sizeof reason, "%s", post->err.msg);
@@ -214,7 +217,7 @@ static void answered(struct tfl_http_post *post)
     DL_DELETE(g->busy, lane);
     DL_PREPEND(
         g->targets[lane->target].idle, lane); /* it may be gone after this: others may need its place */
-    tried(job, answer, maybe, !failed, reason);
+    tried(job, answer, maybe, !failed && !cluster, reason);
 }
 
 void lanes_abort(struct tfl_generator *g)

@@ -7,12 +7,12 @@ support.guard()
 k8s.describe("-d k8s", function()
     after_each(k8s.delete_left)
 
-    --- Starts liveness through a pipe; gives the run once its window has begun, and what breaks the pipe and mends it.
-    local function start(...)
+    --- Starts a scenario through a pipe; gives the run once its window has begun, and what breaks the pipe and mends it.
+    local function start(name, ...)
         local free = [[import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])]]
         local port, target = support.sh("python3 -c " .. support.quote(free)), nil
         port = "127.0.0.1:" .. port:match "%d+"
-        local spec = k8s.liveness(...)
+        local spec = k8s.scenario { ("scenarios/%s.lua"):format(name), "-n", "3", ... }
         spec.env.KUBECONFIG = k8s.kubeconfig(function(cluster)
             target = cluster.server:match "^https://([^/]+)"
             cluster.server, cluster["tls-server-name"] = "https://" .. port, target:match "^[^:]+"
@@ -24,7 +24,7 @@ k8s.describe("-d k8s", function()
         end
         mend()
         local run = support.start(spec)
-        run:wait_output("liveness: run", 90)
+        run:wait_output(name .. ": run", 90)
         return run, function() way:signal "KILL" way:wait() end, mend
     end
     local function recorded(what, within)
@@ -37,7 +37,7 @@ k8s.describe("-d k8s", function()
     end
 
     it("fails no run whose nodes were fine when it is away for ten seconds of it", function()
-        local run, cut, mend = start("-t", "30s", "--json")
+        local run, cut, mend = start("transactions", "-t", "30s", "--json")
         cut()
         recorded('"cluster_away"', 10)
         seconds(9)
@@ -50,7 +50,7 @@ k8s.describe("-d k8s", function()
     end)
 
     it("hides no pod that somebody deletes meanwhile", function()
-        local run, cut, mend = start("-t", "40s", "--json")
+        local run, cut, mend = start("liveness", "-t", "40s", "--json")
         cut()
         recorded('"cluster_away"', 10)
         local ns = k8s.live()
@@ -67,7 +67,7 @@ k8s.describe("-d k8s", function()
     end)
 
     it("is waited for when it is away as the window ends", function()
-        local run, cut, mend = start("-t", "15s", "--json")
+        local run, cut, mend = start("liveness", "-t", "15s", "--json")
         seconds(8)
         cut()
         recorded('"name":"settle"', 30)
@@ -81,7 +81,7 @@ k8s.describe("-d k8s", function()
 
     it("has the namespace deleted once it is back, by tfl, or by the guardian when that is killed", function()
         for _, signal in ipairs { "INT", "KILL" } do
-            local run, cut, mend = start("-t", "60s")
+            local run, cut, mend = start("liveness", "-t", "60s")
             cut()
             run:signal(signal)
             if signal == "INT" then run:wait_output("tried again", 30) else run:wait(10) end

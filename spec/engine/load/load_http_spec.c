@@ -18,6 +18,7 @@ struct node {
     struct fake_server *server;
     struct tfl_client *client;
     int n, status, port;
+    const char *words; /* of a status */
     bool silent;
 };
 
@@ -44,7 +45,7 @@ static void handler(struct fake_conn *c, const char *method, const char *path, c
     if (node->silent)
         return;
     if (node->status) {
-        fake_reply(c, node->status, "text/plain", "mempool is full");
+        fake_reply(c, node->status, "text/plain", node->words ? node->words : "mempool is full");
         return;
     }
     if (tfl_tx_parse(&tx, body, strlen(body), &err) || tfl_tx_check(&v, &tx, &err) != TFL_TX_OK) {
@@ -202,6 +203,26 @@ static void what_all_refuse_is_rejected_with_their_words(void **state)
     assert_int_equal(tfl_wallet_balance(&w->wallets[0]), 100000);
 }
 
+/* The way to the nodes is away for a while: nobody has refused anything. */
+static void what_does_not_reach_a_node_is_not_refused_by_it(void **state)
+{
+    static const char *const words[] = {"dial tcp 10.0.0.1:6443: connect: connection refused\n",
+        "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"code\":503,\"message\":\"dial tcp 10.1.1.1:8080: no "
+        "route\"}",
+        "unexpected EOF\n"};
+    (void)state;
+    for (size_t i = 0; i < TFL_LEN(words); i++) {
+        if (i)
+            teardown(state), setup(state);
+        w->nodes[0].status = w->nodes[1].status = 500;
+        w->nodes[0].words = w->nodes[1].words = words[i];
+        begin((struct tfl_generator_params){0}, 20, 500);
+        const struct tfl_tracker_counts *c = finish();
+        assert_int_equal(c->rejected, 0);
+        assert_int_equal(c->unanswered, 10);
+    }
+}
+
 static void an_empty_wallet_says_so(void **state)
 {
     (void)state;
@@ -232,6 +253,7 @@ int main(void)
         SPEC(a_dead_node_loses_nothing),
         SPEC(a_silent_node_delays_only_its_own),
         SPEC(what_all_refuse_is_rejected_with_their_words),
+        SPEC(what_does_not_reach_a_node_is_not_refused_by_it),
         SPEC(an_empty_wallet_says_so),
         SPEC(it_may_go_in_the_middle),
     };
