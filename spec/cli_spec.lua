@@ -85,6 +85,11 @@ describe("the environment", function()
             assert.equal(2, result.code, name .. "\n" .. result.text)
             assert.truthy(result.err:find(name, 1, true), result.text)
         end
+        for _, name in ipairs { "LOGOS_BLOCKCHAIN_DEMO_NODES", "LOGOS_BLOCKCHAIN_DEMO_RUN_SECS" } do
+            local result = support.run { "check", "scenarios/liveness.lua", env = { [name] = "0" } }
+            assert.equal(2, result.code, result.text)
+            assert.truthy(result.err:find(name .. "=0: a ", 1, true), result.text)
+        end
     end)
 
     it("gives tfl's own log at the level asked for, and none into the nodes'", function()

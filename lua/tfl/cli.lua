@@ -57,8 +57,8 @@ local function environment_number(name, whole_number)
     if not value or value == "" then return nil end
     local n = tonumber(value)
     if n and whole_number then n = math.tointeger(n) end
-    if not n or n < 0 then
-        errors.usage("%s=%s: a %s was expected", name, value, whole_number and "whole number" or "number of seconds")
+    if not n or n <= 0 then
+        errors.usage("%s=%s: a %s above 0 was expected", name, value, whole_number and "whole number" or "number of seconds")
     end
     return n
 end
