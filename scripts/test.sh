@@ -35,7 +35,7 @@ rm -rf -- "$logs"
 mkdir -p "$logs/reports"
 seed=${TFL_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 passed=0 failed=0 skipped=0 excused=0 clustering=''
-jobs=${TFL_TEST_JOBS:-5} # specs wait for blocks more than they compute
+jobs=${TFL_TEST_JOBS:-4} # specs wait for blocks more than they compute
 cluster_jobs=3 # as many more of those that wait for a cluster
 export TFL="$root/build/dev/bin/tfl" TFL_TEST_SEED=$seed TFL_TEST_MARK=$$-$seed
 export LUA_PATH="$root/?.lua;$root/?/init.lua;$root/lua/?.lua;$root/lua/?/init.lua;;"
@@ -140,7 +140,7 @@ compute() {
     trap stop INT TERM
     "${idle[@]}" true 2>/dev/null || idle=(nice -n 19)
     group lint/cppcheck 300 "${idle[@]}" scripts/lint/cppcheck.sh
-    slow lint/clang-tidy 500 "${idle[@]}" lua5.4 scripts/lint/clang_tidy.lua
+    slow lint/clang-tidy 900 "${idle[@]}" lua5.4 scripts/lint/clang_tidy.lua
     slow build/clang 400 "${idle[@]}" scripts/test/build.sh fuzz
     slow fuzz 300 "${idle[@]}" scripts/test/fuzz.sh
 }

@@ -8,8 +8,6 @@
 local dkjson = require "dkjson"
 local support = require "spec.support"
 
-local MARK = "@@inside@@"
-
 local FILE = [==[
 local json = tfl.json
 local arguments = json.decode(%q)
@@ -22,14 +20,17 @@ else
     local e = results[2]
     out = type(e) == "table" and { error = e.message, code = e.code } or { error = tostring(e), code = "lua" }
 end
-print("%s" .. json.encode(out) .. "%s")
+local file <close> = assert(io.open(%q, "wb")) -- what is printed has its secrets taken out
+file:write(json.encode(out))
 ]==]
 
 return function(code)
     return function(...)
-        local file = support.write("inside.lua", FILE:format(dkjson.encode({ ... }), code, MARK, MARK))
+        local result_file = support.path "inside.json"
+        os.remove(result_file)
+        local file = support.write("inside.lua", FILE:format(dkjson.encode({ ... }), code, result_file))
         local result = support.run({ "check", file })
-        local text = result.out:match(MARK .. "(.-)" .. MARK)
+        local text = support.read(result_file)
         assert(text, "the code inside tfl gave no result: " .. result.text)
         local out = assert(dkjson.decode(text, 1, nil))
         if out.error then
