@@ -36,7 +36,7 @@ mkdir -p "$logs/reports"
 seed=${TFL_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 passed=0 failed=0 skipped=0 excused=0 clustering=''
 jobs=${TFL_TEST_JOBS:-4} # specs wait for blocks more than they compute
-cluster_jobs=3 # as many more of those that wait for a cluster
+cluster_jobs=2 # as many more of those that wait for a cluster
 export TFL="$root/build/dev/bin/tfl" TFL_TEST_SEED=$seed TFL_TEST_MARK=$$-$seed
 export LUA_PATH="$root/?.lua;$root/?/init.lua;$root/lua/?.lua;$root/lua/?/init.lua;;"
 # A report of any process, also of a node whose output nobody reads, becomes a file that the last group finds.

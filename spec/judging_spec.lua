@@ -52,7 +52,8 @@ describe("liveness", function()
 
     it("passes a healthy chain full of forks", function()
         for _, seed in ipairs { "5" } do -- while a fork stands open the chain that all nodes share stands still
-            local result = nodes.run(nodes.liveness(3, 120), { "--seed", seed, env = { CONSENSUS_ACTIVE_SLOT_COEFF = "0.99" } })
+            local result = nodes.run(nodes.liveness(3, 120), { "--seed", seed,
+                env = { CONSENSUS_ACTIVE_SLOT_COEFF = "0.99", CONSENSUS_SLOT_TIME = "150ms" } })
             assert_verdict(result, "pass", 0)
             assert.is_true(result.summary.blocks.max_reorg_depth > 2, result.text)
         end

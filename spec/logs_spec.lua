@@ -119,7 +119,7 @@ end)
 
 it("the time of a line is that of its zone", function()
     local at = { ["2026-01-02T03:04:05Z"] = 0, ["2026-01-02 05:04:05.5+02:00"] = 0.5, ["[2026-01-01 22:04:05,25 -0500] x"] = 0.25,
-        ["2026-01-02T03:04:05 -12 degrees"] = 0 }
+        ["2026-01-02T03:04:05 -12 degrees"] = 0, ["2026-01-02T05:04:05.75+02 x"] = 0.75 }
     local lines = {}
     for line in pairs(at) do lines[#lines + 1] = line end
     local t = in_run([[

@@ -156,8 +156,11 @@ describe("expect_metric", function()
         end
         local result = support.run { "check", file(), env = { LOGOS_BLOCKCHAIN_METRICS_QUERY_URL = "http://127.0.0.1:9" } }
         assert.equal(0, result.code, result.text)
-        result = support.run { "check", file(), env = { LOGOS_BLOCKCHAIN_METRICS_QUERY_URL = "me:secret@nowhere" } }
-        assert.equal(2, result.code, result.text)
+        for _, url in ipairs { "me:secret@nowhere", "http://127.0.0.1:9/?secret", "http://127.0.0.1:9/#secret" } do
+            result = support.run { "check", file(), env = { LOGOS_BLOCKCHAIN_METRICS_QUERY_URL = url } }
+            assert.equal(2, result.code, result.text)
+            assert.is_nil(result.text:find("secret", 1, true), result.text)
+        end
     end)
 
     it("refuses options that make no sense", function()

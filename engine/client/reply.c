@@ -44,6 +44,7 @@ static int get_hash(struct json_object *json, const char *field, struct tfl_hash
 
 static int get_array(struct json_object *json, const char *field, size_t *n, struct tfl_error *err)
 {
+    *n = 0;
     if (!json_object_is_type(json, json_type_array))
         return wrong(field, "a list", json, err);
     *n = json_object_array_length(json);

@@ -178,7 +178,7 @@ end
 --- A refused value as a message shows it: whatever is wrong with it, what may be a user, a password or a token is not told.
 ---@param value string
 ---@return string
-function M.shown(value) return value:find "[@?]" and "*" or value end
+function M.shown(value) return value:find "[@?#]" and "*" or value end
 
 --- What is to be said of names that look like tfl's and are not: a line each. Values are told nobody.
 ---@param names string[]

@@ -34,7 +34,7 @@ function M.start(run)
     local watch = setmetatable({
         run = run, lag_ms = 0, slots = {}, psi_first = sys.psi_full(), from = task.now(), processor_first = processor(),
         oom_first = oom_kills(), oom = 0, disk_free = sys.disk_free(run.dir), clock = figures.clock(), jumped_ms = 0,
-        kept = {}, processes = {}, spoilt = {},
+        kept = {}, starved = {}, processes = {}, spoilt = {},
     }, Watch)
     sys.loop_lag_ms()
     watch.task = task.spawn("host-watch", function()
@@ -88,21 +88,26 @@ function Watch:look_at(name, now)
     local ran, waited, ready
     if pid then ran, waited, ready = proc.load(pid) end
     self.processes[name] = self.processes[name] or starvation.process()
-    self.kept[name] = self.kept[name] or ran and {}
-    local seconds = self.processes[name]:look(now, pid, ran, waited, ready)
+    if ran and not self.kept[name] then self.kept[name], self.starved[name] = {}, {} end
+    local seconds, starved = self.processes[name]:look(now, pid, ran, waited, ready)
     if seconds then self:mark(self.kept[name], seconds) end
+    if starved then self:mark(self.starved[name], seconds) end
 end
 
 --- The slots in which the host kept a node from running, or all of them; nil when nobody can tell.
 ---@param name string
 ---@return table<integer, boolean>|nil
+---@return table<integer, boolean>|nil starved those in which it waited most of the time
 function Watch:kept_slots(name)
-    local kept, set = self.kept[name], {}
-    if not kept then return nil end
-    for _, some in ipairs { kept, self.slots, self.spoilt } do
-        for slot in pairs(some) do set[slot] = true end
+    if not self.kept[name] then return nil end
+    local function with(own)
+        local set = {}
+        for _, some in ipairs { own, self.slots, self.spoilt } do
+            for slot in pairs(some) do set[slot] = true end
+        end
+        return set
     end
-    return set
+    return with(self.kept[name]), with(self.starved[name])
 end
 
 --- The set of slots in which the host stalled.

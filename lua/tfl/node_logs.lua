@@ -41,14 +41,31 @@ local function days(y, m, d)
     return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + (153 * month + 2) // 5 + d - 1 - 719468
 end
 
+--- Zones whose names do not say how far they are from UTC.
+local named = {}
+for name in ("ACST AEDT AEST BST CDT CEST CET CST EDT EEST EET EST HKT IST JST KST MDT MSK MST PDT PST SGT WEST WET"):gmatch "%u+" do
+    named[name] = true
+end
+
+--- Seconds that the zone right behind a stamp is ahead of UTC; nil when there is no telling.
+local function zone(rest)
+    local sign, h, m = rest:match "^ ?([+-])(%d%d):?(%d%d)%f[%D]"
+    if not sign then
+        sign, h = rest:match "^([+-])(%d%d)%f[%D]"
+        m = 0
+    end
+    if not sign then return not named[rest:match "^ (%u+)%f[%A]" or ""] and 0 or nil end
+    h, m = tonumber(h), tonumber(m)
+    return h <= 14 and m < 60 and (sign .. 1) * (h * 3600 + m * 60) or nil
+end
+
 --- Unix time of the stamp that a line begins with, in UTC unless it says another zone; nil when it has none.
 ---@param line string
 ---@return number|nil
 function M.unix(line)
     local y, mo, d, h, mi, s, f, at = line:match "^%[?(%d%d%d%d)%-(%d%d)%-(%d%d)[T ](%d%d):(%d%d):(%d%d)([.,]?%d*)()"
-    if not y then return nil end
-    local sign, zone_h, zone_m = line:match("^ ?([+-])(%d%d):?(%d%d)%f[%D]", at)
-    local ahead = sign and (sign .. 1) * (zone_h * 3600 + zone_m * 60) or 0
+    local ahead = y and zone(line:sub(at, at + 8))
+    if not ahead then return nil end
     return days(tonumber(y), tonumber(mo), tonumber(d)) * 86400 + tonumber(h) * 3600 + tonumber(mi) * 60 + tonumber(s)
         + (tonumber("0" .. f:gsub(",", ".")) or 0) - ahead
 end

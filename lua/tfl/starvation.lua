@@ -5,8 +5,8 @@ local M = {}
 local Process = {}
 Process.__index = Process
 
---- Of a time between two looks: as much of it waited, and it counts.
-local SHARE = 0.25
+--- Of a time between two looks: as much of it waited, and it counts; as much, and not even what takes little time was done in time.
+local SHARE, MOST = 0.25, 0.5
 
 ---@return table process
 function M.process() return setmetatable({}, Process) end
@@ -18,13 +18,14 @@ function M.process() return setmetatable({}, Process) end
 ---@param waited number|nil
 ---@param ready boolean|nil
 ---@return number|nil seconds before now since when it was kept from running
+---@return boolean|nil starved it waited most of that time
 function Process:look(now, pid, ran, waited, ready)
     local last = self.last
     self.last = ran and { at = now, pid = pid, ran = ran, waited = waited, ready = ready } or nil
     if not ran or not last or last.pid ~= pid or now <= last.at then return nil end
     local time, kept = now - last.at, waited - last.waited
-    if kept >= SHARE * time then return math.max(time, kept) end
-    return ready and last.ready and ran - last.ran < SHARE * time and time or nil
+    if kept >= SHARE * time then return math.max(time, kept), kept >= MOST * time end
+    if ready and last.ready and ran - last.ran < SHARE * time then return time, true end
 end
 
 return M

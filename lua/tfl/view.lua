@@ -123,7 +123,7 @@ function View:late_slots()
     self:each_node(function(node)
         if not self:is_live(node.name) then return end
         local ok, slots = pcall(self.clients[node.name].late_slots, self.clients[node.name], { timeout = ANSWER_SECONDS })
-        local kept, set = self.host:kept_slots(node.name), {}
+        local set, kept, starved = {}, self.host:kept_slots(node.name)
         if not ok and type(slots) == "table" and slots.code == "timeout" then
             complete, set = false, kept
         elseif ok and slots then
@@ -132,8 +132,9 @@ function View:late_slots()
             return
         end
         if not set then return end
-        told, own[node.name] = true, kept or set -- who is kept from running is slow to follow in slots that begin in time, too
         for slot in pairs(set) do stake[slot] = (stake[slot] or 0) + node.stake end
+        for slot in pairs(starved or {}) do set[slot] = true end -- who starves is slow to follow in slots that begin in time, too
+        told, own[node.name] = true, set
     end)
     if not told then return self.host:late_slots(), complete, own end
     local late = {}

@@ -19,7 +19,7 @@ function M.owner()
     local host = (sys.read_file "/proc/sys/kernel/hostname" or "?"):gsub("%s+$", "")
     local text, hash = table.concat({ host, sys.read_file "/etc/machine-id" or "", proc.state_dir() }, "\0"), 0xcbf29ce484222325
     for i = 1, #text do hash = (hash ~ text:byte(i)) * 0x100000001b3 end -- FNV-1a
-    return settings.label(("%s.%016x"):format(host, hash):gsub("%.", "-"))
+    return settings.label(("%s-%016x"):format(host, hash))
 end
 
 --- Runs that live here, or whose ledger could not be carried out, by their label.
