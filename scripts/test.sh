@@ -34,9 +34,9 @@ logs=$root/build/test
 rm -rf -- "$logs"
 mkdir -p "$logs/reports"
 seed=${TFL_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
-passed=0 failed=0 skipped=0 excused=0 clustering=''
+passed=0 failed=0 skipped=0 excused=0
 jobs=${TFL_TEST_JOBS:-4} # specs wait for blocks more than they compute
-cluster_jobs=2 # as many more of those that wait for a cluster
+cluster_jobs=2 # of those that need a cluster, which works itself
 export TFL="$root/build/dev/bin/tfl" TFL_TEST_SEED=$seed TFL_TEST_MARK=$$-$seed
 export LUA_PATH="$root/?.lua;$root/?/init.lua;$root/lua/?.lua;$root/lua/?/init.lua;;"
 # A report of any process, also of a node whose output nobody reads, becomes a file that the last group finds.
@@ -96,7 +96,7 @@ group() {
 }
 beside() {
     [[ $1 =~ $only ]] || return 0
-    while [ "$(jobs -rp | grep -cvx -e "$computing" -e "$clustering")" -ge "$jobs" ]; do
+    while [ "$(jobs -rp | grep -cvx "$computing")" -ge "$jobs" ]; do
         wait -n || true
     done
     one "$@" &
@@ -176,24 +176,20 @@ compute &
 computing=$!
 ! needs docker || start_engine "$logs/dockerd.log"
 [ -z "${TFL_TEST_KUBECONFIG:-}" ] && [ -n "$cluster" ] && needs k8s || cluster=''
-if [ -n "$cluster" ]; then
-    start_engine "$logs/dockerd.log"
-    one cluster 2400 scripts/test/cluster.sh up "$cluster" "$logs/cluster" &
-    starting=$!
-fi
 group c-specs 300 scripts/test/c_specs.sh
-if [ -n "$cluster" ]; then
-    wait "$starting" || true
-    # shellcheck source=/dev/null
-    [ ! -e "$logs/cluster" ] || . "$logs/cluster"
-fi
 lua5.4 spec/support/leaks.lua snapshot "$logs/before"
-cluster_specs &
-clustering=$!
 while IFS= read -r file; do
     beside "${file%_spec.lua}" 300 scripts/test/spec.sh "$file"
 done < <(find spec -name '*_spec.lua' | grep -vxF "$(uses k8s)" | in_order)
 join
+if [ -n "$cluster" ]; then # after the others: they judge by the time that things take
+    start_engine "$logs/dockerd.log"
+    one cluster 2400 scripts/test/cluster.sh up "$cluster" "$logs/cluster" &
+    wait $! || true
+    # shellcheck source=/dev/null
+    [ ! -e "$logs/cluster" ] || . "$logs/cluster"
+fi
+cluster_specs
 if [ -n "$cluster" ]; then
     one cluster-end 240 scripts/test/cluster.sh down "$cluster" "$logs/cluster" &
     wait $! || true

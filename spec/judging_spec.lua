@@ -72,7 +72,7 @@ describe("liveness", function()
 
     it("fails `lagging` and names the node that stops following", function()
         local node = nodes.with { ["node-2"] = "--test deaf_from_slot=20" }
-        local result = nodes.run(nodes.liveness(4, 80, "full()"), { node = node })
+        local result = nodes.run(nodes.liveness(4, 80, "full()"), { node = node, env = { CONSENSUS_SLOT_TIME = "150ms" } })
         assert_verdict(result, "fail", 1)
         local e = nodes.expectation(result, "consensus_liveness")
         assert.equal("lagging", e.code, result.text)

@@ -109,7 +109,7 @@ describe("the nodes' logs", function()
             end)
             equal(nil, all[1].slot)
             equal(true, #log:grep("", {since = "1h"}) >= #all)
-            equal(0, #log:grep("", {since = 0}))
+            equal(true, #log:grep("", {since = 0}) < #log:grep "") -- one may be written right now
             equal(0, #log:grep "nobody says this")
             equal(false, (tfl.try(log.grep, log, "[")))
         ]])

@@ -58,7 +58,7 @@ describe("tfl repl on a terminal", function()
         assert.truthy(t:line("error{}"):find "table")
         assert.truthy(t:line(":nods"):find "no such command.*nodes")
         assert.truthy(t:line("while true do end", 40):find "ran for 5 seconds without waiting")
-        assert.equal("\n7", t:line "x")
+        assert.matches("\n7$", t:line "x") -- after a word on how long the loop stood still
         assert.equal(0, quit(t))
     end)
 

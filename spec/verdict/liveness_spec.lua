@@ -372,6 +372,9 @@ describe("a starved host", function()
         end
         expect("fail", "lagging", liveness.judge(plan_of(), starved()))
         expect("fail", "lagging", liveness.judge(plan_of(), starved(late(S0 + 140, S0 + 149))))
+        local half = {} -- of the slots, with the blocks of half of the rest missing all the same
+        for _, slot in ipairs(late(S0 + 79, S0 + 120)) do half[slot] = true end
+        expect("fail", "lagging", liveness.judge(plan_of(), starved(half)))
         local own = {}
         for _, slot in ipairs(late(S0 + 79, S0 + 200)) do own[slot] = true end
         local j = expect("inconclusive", "host_starved", liveness.judge(plan_of(), starved(own)))

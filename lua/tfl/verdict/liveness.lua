@@ -5,6 +5,7 @@ local duration = require("tfl.duration")
 local liveness = {}
 
 local MAX_NAMES = 5
+local NEARLY_ALL = 0.8 -- of the slots since a node left the others
 local CERTAIN = 1e6 -- −ln(1 − p) of a slot with p = 1: one such slot without growth is too many
 
 ---@class tfl.LivenessFigures
@@ -140,16 +141,18 @@ local function laggards(plan, fig, live, late)
             best = node
         end
     end
-    local behind, keeping = {}, {}
+    local behind, keeping, grown = {}, {}, fig.best_slots and {}
+    for _, slot in ipairs(fig.best_slots or {}) do grown[slot] = true end
     for _, node in ipairs(live) do
         local blocks = math.max(fig.best_height or 0, best.height) - node.height
         local forgiven, own, slots = 0, 0, 0
         -- its tip may be a block of its own, long after it left the others
         for slot = math.min(node.tip_slot, fig.common_slot or node.tip_slot) + 1, late and best.tip_slot or -1 do
             local mine = node.late and node.late[slot]
-            forgiven, own, slots = forgiven + ((mine or late[slot]) and 1 or 0), own + (mine and 1 or 0), slots + 1
+            local lost = (mine or late[slot]) and (not grown or grown[slot])
+            forgiven, own, slots = forgiven + (lost and 1 or 0), own + (mine and 1 or 0), slots + 1
         end
-        if own > 0 and 2 * own >= slots then -- nor does it follow in between: its peers have given it up
+        if own > 0 and own >= NEARLY_ALL * slots then -- nor does it follow in between: its peers have given it up
             forgiven = blocks
         end
         if blocks - forgiven > plan.lag then

@@ -93,6 +93,8 @@ local function look(self, own, pod)
         if own.leaving then why = DELETED end
         own.trouble = ("its program ended with exit code %s%s"):format(code, why and ", " .. why or "")
         self:ended(own, code, why)
+    elseif own.leaving and not self.closing and self:state(own.name) ~= "stopping" then
+        self:ended(own, nil, DELETED) -- there is no way back, and a busy kubelet may take minutes to tell of its end
     elseif state.waiting and HOPELESS[state.waiting.reason] then
         own.trouble = with_message(state.waiting.reason, state.waiting.message)
     elseif state.running and not own.leaving then
