@@ -148,7 +148,6 @@ compute() {
 # cluster_specs: those that need a cluster, or a word for each that it is left out.
 cluster_specs() {
     local file
-    trap stop INT TERM
     jobs=$cluster_jobs
     while IFS= read -r file; do
         if [ -n "${TFL_TEST_KUBECONFIG:-}" ]; then

@@ -116,7 +116,7 @@ end
 --- starved); of nodes that cannot tell, the slots in which the whole host stalled. Where the kernel tells that a node was not kept from
 --- running, it is the node that was late, not the host; of one that does not answer, what the kernel tells is all there is.
 ---@return table<integer, boolean> slots, boolean complete false: a node was too slow to tell, so there may be more
----@return table<string, table<integer, boolean>> own the slots that spoilt each node: in which it was kept from running, else its late ones
+---@return table<string, table<integer, boolean>> own the slots that spoilt each node: those it was late for, or starved in
 function View:late_slots()
     local stake, told, all, complete, own = {}, false, 0, true, {}
     for _, node in ipairs(self.nodes) do all = all + node.stake end
