@@ -23,7 +23,7 @@ function crash:start(ctx)
     command.timeout = "20s"
     local check = tfl.exec(command)
     if check.code ~= 0 then ctx:fail("after kill %d of %s: %s", i, node.name, check.stderr) end
-    if i % 5 == 0 then ctx:log("%d kills; %s: %s", i, node.name, check.stdout) end
+    if i % 5 == 0 then ctx:log("%d kills; %s: %s", i, node.name, check.stdout:match "[^\n]*") end
     node:start()
     node:wait_ready()
     ctx:figure("kills", i)

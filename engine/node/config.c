@@ -69,9 +69,37 @@ static void read_network(struct tfl_walk *w, struct tfl_node_config *c, const st
     read_peers(w, c, backend);
 }
 
-static void read_leader(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *root)
+/* 'S.NNNNNNNNN': what stands after the dot are nanoseconds, always nine digits (so does the real node, where '1.5' is one
+ * second and five nanoseconds; the short form is refused here rather than misread). Whole milliseconds. */
+static uint64_t read_duration(
+    struct tfl_walk *w, const struct tfl_yaml *map, const char *path, uint64_t least_ms, uint64_t most_ms)
 {
-    const struct tfl_yaml *cryptarchia = tfl_walk_map(w, root, "cryptarchia", false, "leader");
+    const struct tfl_yaml *node = tfl_walk_get(w, map, path, true);
+    if (!node)
+        return 0;
+    const char *text = node->kind == TFL_YAML_SCALAR ? node->text : "";
+    size_t s = strspn(text, "0123456789"), n = text[s] == '.' ? strspn(text + s + 1, "0123456789") : 0;
+    if (!s || s > 6 || n != 9 || text[s + 10]) {
+        tfl_walk_fail(w, node->line, path,
+            "expected 'S.NNNNNNNNN', seconds and nine digits of nanoseconds, not \"%.40s\"", text);
+        return 0;
+    }
+    uint64_t ns = strtoull(text, NULL, 10) * 1000000000u + strtoull(text + s + 1, NULL, 10);
+    if (ns % 1000000u || ns / 1000000u < least_ms || ns / 1000000u > most_ms)
+        tfl_walk_fail(w, node->line, path, "expected whole milliseconds from %llu to %llu, not \"%.40s\"",
+            (unsigned long long)least_ms, (unsigned long long)most_ms, text);
+    return ns / 1000000u;
+}
+
+static void read_cryptarchia(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *root)
+{
+    const struct tfl_yaml *cryptarchia = tfl_walk_map(w, root, "cryptarchia", false, "service leader");
+    const struct tfl_yaml *service = tfl_walk_map(w, cryptarchia, "cryptarchia.service", false, "bootstrap");
+    const struct tfl_yaml *bootstrap =
+        tfl_walk_map(w, service, "cryptarchia.service.bootstrap", false, "prolonged_bootstrap_period");
+    if (bootstrap)
+        c->bootstrap_ms = read_duration(
+            w, bootstrap, "cryptarchia.service.bootstrap.prolonged_bootstrap_period", 0, 3600000);
     const struct tfl_yaml *leader = tfl_walk_map(w, cryptarchia, "cryptarchia.leader", false, "key");
     if (!leader)
         return;
@@ -154,7 +182,7 @@ static void read_user(struct tfl_walk *w, struct tfl_node_config *c, const struc
 {
     tfl_walk_root(w, root, "network cryptarchia api state tracing mempool");
     read_network(w, c, root);
-    read_leader(w, c, root);
+    read_cryptarchia(w, c, root);
     read_api(w, c, root);
     const struct tfl_yaml *state = tfl_walk_map(w, root, "state", true, "base_folder");
     const char *folder = tfl_walk_text(w, state, "state.base_folder");
@@ -212,28 +240,6 @@ static void read_notes(struct tfl_walk *w, struct tfl_node_config *c, const stru
     }
 }
 
-/* 'S.NNNNNNNNN': what stands after the dot are nanoseconds, always nine digits (so does the real node, where '1.5' is one
- * second and five nanoseconds; the short form is refused here rather than misread). */
-static void read_slot_duration(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *time)
-{
-    static const char path[] = "time.slot_duration";
-    const struct tfl_yaml *node = tfl_walk_get(w, time, path, true);
-    if (!node)
-        return;
-    const char *text = node->kind == TFL_YAML_SCALAR ? node->text : "";
-    size_t s = strspn(text, "0123456789"), n = text[s] == '.' ? strspn(text + s + 1, "0123456789") : 0;
-    if (!s || s > 6 || n != 9 || text[s + 10]) {
-        tfl_walk_fail(w, node->line, path,
-            "expected 'S.NNNNNNNNN', seconds and nine digits of nanoseconds, not \"%.40s\"", text);
-        return;
-    }
-    uint64_t ns = strtoull(text, NULL, 10) * 1000000000u + strtoull(text + s + 1, NULL, 10);
-    c->slot_duration_ms = ns / 1000000u;
-    if (ns % 1000000u || c->slot_duration_ms < TFL_SLOT_MS_MIN || c->slot_duration_ms > TFL_SLOT_MS_MAX)
-        tfl_walk_fail(w, node->line, path, "expected whole milliseconds from %d to %d, not \"%.40s\"",
-            TFL_SLOT_MS_MIN, TFL_SLOT_MS_MAX, text);
-}
-
 static void read_deployment(struct tfl_walk *w, struct tfl_node_config *c, const struct tfl_yaml *root)
 {
     static const char coeff[] = "cryptarchia.slot_activation_coeff";
@@ -257,7 +263,7 @@ static void read_deployment(struct tfl_walk *w, struct tfl_node_config *c, const
     read_stakes(w, c, cryptarchia);
     read_notes(w, c, cryptarchia);
     const struct tfl_yaml *time = tfl_walk_map(w, root, "time", true, "slot_duration");
-    read_slot_duration(w, c, time);
+    c->slot_duration_ms = read_duration(w, time, "time.slot_duration", TFL_SLOT_MS_MIN, TFL_SLOT_MS_MAX);
     struct tfl_error why;
     if (!w->failed && tfl_genesis_check(&c->genesis, &why))
         tfl_walk_fail(w, cryptarchia->line, "cryptarchia", "%s", why.msg);

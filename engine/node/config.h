@@ -17,6 +17,7 @@ struct tfl_node_config {
     size_t n_peers;
     bool leads; /* cryptarchia.leader is there */
     uint8_t leader_seed[TFL_SEED_SIZE];
+    uint64_t bootstrap_ms;    /* cryptarchia.service.bootstrap.prolonged_bootstrap_period; 0: none */
     struct tfl_addr api;      /* api.backend.listen_address */
     char *base_folder;        /* state.base_folder; owned */
     uint64_t mempool_ttl_s;   /* mempool.ttl_seconds; these three: 0 is the default of node/mempool.h */

@@ -82,7 +82,7 @@ struct tfl_core {
     size_t effects_head, n_effects, effects_cap;
 
     bool started, online;
-    int64_t now_ns, next_beat_ns;
+    int64_t now_ns, next_beat_ns, bootstrap_until_ns;
     uint64_t slot, next_slot; /* at the last input; the first one not yet dealt with */
     uint64_t n_led, n_refused, n_dropped, n_reorgs, max_reorg_depth, n_late_slots;
     struct tfl_core_late late[TFL_CORE_LATE_RANGES_MAX]; /* a ring: n_late ranges end before late_end */

@@ -231,6 +231,7 @@ static int make_core(struct tfl_node *node, struct tfl_error *err)
         .active_slot_coeff = c->active_slot_coeff,
         .security_param = c->security_param,
         .n_configured_peers = (uint32_t)c->n_peers,
+        .bootstrap_ms = c->bootstrap_ms,
         .mempool_ttl_s = c->mempool_ttl_s,
         .mempool_max_txs = c->mempool_max_txs,
         .mempool_max_bytes = c->mempool_max_bytes,

@@ -100,6 +100,17 @@ static void set_online(struct tfl_core *core)
     core_log(core, TFL_LOG_INFO, "online at height %u", tfl_index_tip_height(&core->index));
 }
 
+static bool bootstraps_alone(const struct tfl_core *core)
+{
+    return !core->online && core->params.n_configured_peers == 0;
+}
+
+static void see_bootstrap(struct tfl_core *core)
+{
+    if (bootstraps_alone(core) && core->now_ns >= core->bootstrap_until_ns)
+        set_online(core);
+}
+
 void tfl_core_start(struct tfl_core *core, int64_t wall_ns)
 {
     TFL_ASSERT(!core->started && wall_ns >= 0);
@@ -109,8 +120,11 @@ void tfl_core_start(struct tfl_core *core, int64_t wall_ns)
     /* the slot that is running now may have been led already, before a restart */
     if (tfl_slots_at(&core->slots, wall_ns, &core->slot))
         core->next_slot = core->slot + 1;
-    if (core->params.n_configured_peers == 0)
-        set_online(core);
+    /* A node that has blocks is one of a network that goes on: if it led alone until the first of those that dial it is
+     * back, it would lead a fork. */
+    core->bootstrap_until_ns =
+        core->index.n > 1 ? wall_ns + (int64_t)core->params.bootstrap_ms * CORE_MS : wall_ns;
+    see_bootstrap(core);
 }
 
 static void remember_late(struct tfl_core *core, uint64_t from, uint64_t to)
@@ -129,6 +143,7 @@ void core_advance(struct tfl_core *core, int64_t wall_ns)
     TFL_ASSERT(core->started);
     if (wall_ns > core->now_ns)
         core->now_ns = wall_ns;
+    see_bootstrap(core);
     if (core->now_ns >= core->next_beat_ns)
         core_beat(core);
     if (core->outbox.n && core->now_ns >= core->outbox.due_ns)
@@ -147,7 +162,7 @@ void core_finish(struct tfl_core *core)
 {
     for (size_t i = 0; i < core->n_peers && !core->online; i++) {
         const struct core_peer *p = &core->peers[i];
-        if (p->configured && !p->gone && p->hello && p->synced)
+        if ((p->configured || bootstraps_alone(core)) && !p->gone && p->hello && p->synced)
             set_online(core);
     }
     core_sync(core);
@@ -213,5 +228,7 @@ int64_t tfl_core_next_deadline_ns(const struct tfl_core *core)
 {
     int64_t slot_ns = tfl_slots_start_ns(&core->slots, core->next_slot);
     int64_t at = slot_ns < core->next_beat_ns ? slot_ns : core->next_beat_ns;
+    if (bootstraps_alone(core) && core->bootstrap_until_ns < at)
+        at = core->bootstrap_until_ns;
     return core->outbox.n && core->outbox.due_ns < at ? core->outbox.due_ns : at;
 }

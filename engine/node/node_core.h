@@ -48,8 +48,9 @@ struct tfl_core_params {
     struct tfl_keypair leader; /* not in the stake table: never wins */
     uint8_t
         node[TFL_PUBLIC_KEY_SIZE]; /* identity told to peers; a connection to the same identity is dropped */
-    uint32_t n_configured_peers;   /* 0: online from the start */
-    uint64_t mempool_ttl_s;        /* these three: 0 is the default of node/mempool.h */
+    uint32_t n_configured_peers;   /* 0: online from the start, or after bootstrap_ms */
+    uint64_t bootstrap_ms;  /* with blocks of before and nobody to dial: the wait for one that dials it */
+    uint64_t mempool_ttl_s; /* these three: 0 is the default of node/mempool.h */
     uint32_t mempool_max_txs;
     size_t mempool_max_bytes;
     tfl_core_read_fn read;
@@ -145,7 +146,7 @@ struct tfl_core_info {
     uint64_t tip_slot, lib_slot, height, lib_height;
     uint64_t current_slot; /* at the last input; 0 before genesis */
     enum tfl_core_phase phase;
-    bool online;            /* may lead: synchronised with a configured peer, or there are none. Stays so */
+    bool online;            /* may lead: synchronised with a configured peer, or there is none. Stays so */
     uint32_t n_connections; /* all that are up */
     uint32_t n_peers;       /* distinct identities that shook hands */
     uint64_t n_blocks;      /* in the index, forks and genesis too */

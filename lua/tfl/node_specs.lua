@@ -21,6 +21,7 @@ local M = {}
 ---@field image? {programs: string, circuits: string} folders of the image it runs in; nil: the programs of this host
 ---@field url? fun(port: integer): string address of a port for HTTP, when it is not that of host and port
 ---@field gateway? string what this host is called within the image, for URLs that mean this host
+---@field bootstrap_ms? integer how long peers may take to dial a node again that came back
 ---@field tracing? {level: string, logger: table} how it logs, as its file says it; nil: as the kind has it
 
 --- A deployer's side.
@@ -60,7 +61,7 @@ function Specs:about(node)
     return {
         index = node.index, name = node.name, degree = node.degree, leads = node.stake > 0, peers = peers, host = site.host,
         ports = site.ports, dirs = site.dirs, keys = { node_key = node.node_key, leader_key = node.leader_key },
-        image = site.image, tracing = site.tracing, level = logs.level, log_filter = logs.filter,
+        image = site.image, tracing = site.tracing, bootstrap_ms = site.bootstrap_ms, level = logs.level, log_filter = logs.filter,
         otlp = telemetry.otlp(sites.plan, node.name, site.gateway),
         args = own.args, config = own.config, settings = node.kind.settings or {},
     }

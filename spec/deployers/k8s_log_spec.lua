@@ -10,7 +10,7 @@ local function follow(answers)
     local got, result = in_run([[
         local dir, answers = ...
         local watch = require "tfl.deployers.k8s.watch"
-        local own, asked, doubts = {up = true, uid = 1, pod = "p"}, {}, {}
+        local own, asked, doubts, silent = {up = true, uid = 1, pod = "p"}, {}, {}, {}
         local self = {
             say = error,
             cluster = {
@@ -19,6 +19,8 @@ local function follow(answers)
                     asked[#asked + 1] = query:match "sinceTime=(%S+)" or "the start"
                     local lines, at = answers[#asked], 0
                     own.ending = #asked == #answers
+                    silent[#asked] = own.silent ~= nil
+                    if type(lines) == "number" then error{status = lines} end
                     return function()
                         at = at + 1
                         if at > #lines then doubts[#asked] = own.doubt ~= nil end
@@ -29,7 +31,7 @@ local function follow(answers)
         }
         watch.follow_log(self, own, dir .. "/log", 1)
         local file <close> = io.open(dir .. "/log")
-        return {log = file:read "a", asked = asked, doubt = doubts}
+        return {log = file:read "a", asked = asked, doubt = doubts, silent = silent}
     ]], support.dir(), answers)
     assert(got, result.text)
     return got
@@ -50,6 +52,20 @@ end)
 it("doubts that a node runs while its log has ended, until the same log goes on", function()
     local a, b = "2020-01-01T10:00:01.5Z a", "2020-01-01T10:00:02.5Z b"
     assert.same({ false, false, true, true }, follow({ { a }, { a, b }, { "2020-01-01T10:00:04Z begins" }, {} }).doubt)
+end)
+
+it("takes a log as silent that ends at once whenever it is asked for, but not where the cluster cannot be reached", function()
+    local a, b = "2020-01-01T10:00:01.5Z a", "2020-01-01T10:00:02.5Z b"
+    assert.same({ false, true, true, true, false, true }, follow({ { a }, { a }, 400, 502, { a, b }, {} }).silent)
+end)
+
+it("takes a node as ended whose log has been silent for three seconds, up to now", function()
+    local got = in_run [[
+        local watch, task = require "tfl.deployers.k8s.watch", require "tfl.core.task"
+        local function silent(from, till) return watch:is_silent{silent = {from = task.now() - from, till = task.now() - till}} end
+        return {silent(2.9, 0), silent(3.1, 0.5), silent(60, 1.5), watch:is_silent{}}
+    ]]
+    assert.same({ false, true, false, false }, got)
 end)
 
 it("asks in the time zone that a machine of the cluster stamps lines with", function()

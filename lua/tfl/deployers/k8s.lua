@@ -21,15 +21,13 @@ local wait = require "tfl.core.wait"
 local Local = base.class
 local K8s = setmetatable({}, { __index = Local })
 K8s.__index = K8s
-for _, part in ipairs { "watch", "beside", "links" } do
+for _, part in ipairs { "watch", "stop", "beside", "links" } do
     for name, method in pairs(require("tfl.deployers.k8s." .. part)) do K8s[name] = method end
 end
 
 local FIRST_PORT = 8080 -- each pod has an address of its own, so all nodes have the same ports
-local KILL_SECONDS = 60
-local WORD_SECONDS = 10 -- for the cluster to say that a program is gone to which SIGKILL was sent; now and then it never does
+local REDIAL_SECONDS = 10 -- until a cluster sends those who dial a node to its new pod; a busy one takes that long
 local AWAY_SECONDS = 60 -- of the API server, at the end: what could not be deleted is tried again
-local STOP_SECONDS = 15 -- for the cluster, which sends SIGKILL after ten, to say that it is done
 
 local M = {
     name = "k8s",
@@ -77,7 +75,7 @@ function K8s:capabilities() return M.capabilities end
 function K8s:site(node)
     local site = Local.site(self, node)
     site.host, site.dirs = "0.0.0.0", { run = "/node", data = "/node/data", log = "/node/logs" }
-    site.tracing = compose_settings.tracing(self.shared, node)
+    site.tracing, site.bootstrap_ms = compose_settings.tracing(self.shared, node), REDIAL_SECONDS * 1000
     site.image = { programs = "/usr/local/bin", circuits = "/opt/circuits" }
     return site
 end
@@ -288,69 +286,10 @@ end
 function K8s:begun(own, spec)
     self:wait_running(own)
     self.core:adopt(own.name)
-    own.up, own.doubt = true, nil
+    own.up, own.doubt, own.silent = true, nil, nil
     own.following = self:spawn("log", self.follow_log, self, own, spec.log, own.running)
     if own.trouble then self:ended(own) end
 end
-
--- ---- stop
-
-local function wait_down(own, seconds)
-    local deadline = task.now() + seconds
-    while own.up and task.now() < deadline do own.changed:wait(deadline - task.now()) end
-    return not own.up
-end
-
---- Sends a signal to a node within its pod. An end of the node takes the program that sends it along, so nobody minds how that ended.
-local function signal(self, own, name)
-    local words = { "exec", "-n", self.run.namespace, own.pod, "-c", own.container or "node", "--" }
-    local command = objects.signal(self.run, own.wanted, name)
-    table.move(command, 1, #command, #words + 1, words)
-    local ok, err = pcall(self.cluster.kubectl, self.cluster, words)
-    if ok then return end
-    local message, stays = err.message, name == "STOP" or name == "CONT"
-    if not (stays or message:find "executable file not found" or message:find "no such file" or message:find "orbidden") then return end
-    err.message, err.node = ("%s: SIG%s cannot be sent: %s"):format(own.name, name, err.message), own.name
-    error(err, 0)
-end
-
---- Takes the object of a pod away whose container has ended: the cluster takes its time to do so, and makes no other one before.
-local function forget(self, own, uid)
-    if not uid then return end
-    pcall(self.cluster.ask, self.cluster, "DELETE", self.cluster:path("pods", own.pod), { body = {
-        apiVersion = "v1", kind = "DeleteOptions", gracePeriodSeconds = 0, preconditions = { uid = uid },
-    } })
-end
-
---- Ends a node: its signal and after ten seconds SIGKILL by the cluster, or SIGKILL at once; its pod goes, its disk stays.
-function K8s:stop(name, options)
-    local own, how = self.own[name], options and options.how or "graceful"
-    if own.up and self:state(name) == "paused" and how ~= "kill" then self:resume(name) end
-    self.core:mark(name, "stopping")
-    local uid = own.uid
-    if how ~= "graceful" then signal(self, own, how == "kill" and "KILL" or how) end
-    self:scale(own, 0)
-    if how ~= "kill" and not wait_down(own, options and options.timeout or STOP_SECONDS) then signal(self, own, "KILL") end
-    if not wait_down(own, WORD_SECONDS) then forget(self, own, uid) end
-    if wait_down(own, KILL_SECONDS) then return forget(self, own, uid) end
-    local err = errors.new("timeout", "%s: its pod is there still, %ds after SIGKILL", name, KILL_SECONDS)
-    err.node = name
-    error(err, 0)
-end
-
-function K8s:kill(name) self:stop(name, { how = "kill" }) end
-
-local function switch(word, to, back)
-    return function(self, name)
-        self.core:mark(name, to)
-        local ok, err = pcall(signal, self, self.own[name], word)
-        if ok then return end
-        self.core:mark(name, back)
-        error(err, 0)
-    end
-end
-K8s.pause = switch("STOP", "paused", "running")
-K8s.resume = switch("CONT", "running", "paused")
 
 function K8s:wipe(node) -- another folder of its volume; the old one goes with the volume
     local own = self.own[node.name]

@@ -17,6 +17,7 @@ local reference = { name = "reference", dialect = "reference", slots = true, k_d
 ---@field host? string the address the node listens at (127.0.0.1)
 ---@field peers {name:string, index:integer, host?:string, port:integer}[] whom this node dials
 ---@field keys {node_key:string, leader_key:string} hex seeds
+---@field bootstrap_ms? integer how long it waits, with blocks of before and nobody to dial, for a peer that dials it
 ---@field leads? boolean false: it has no leader key in its file
 ---@field tracing? {level:string, logger:table} ERROR, WARN, INFO, DEBUG or TRACE; !Stdout or !File {directory: …}
 ---@field level? string what LOGOS_BLOCKCHAIN_LOG_LEVEL says; wins over tracing
@@ -63,7 +64,12 @@ function reference.user_config(node, tagged, null)
                 initial_peers = peers,
             }, "swarm", "initial_peers"),
         },
-        cryptarchia = node.leads ~= false and { leader = { key = node.keys.leader_key } } or nil,
+        cryptarchia = (node.bootstrap_ms or node.leads ~= false) and {
+            service = node.bootstrap_ms and {
+                bootstrap = { prolonged_bootstrap_period = files.duration(node.bootstrap_ms) },
+            },
+            leader = node.leads ~= false and { key = node.keys.leader_key } or nil,
+        } or nil,
         api = { backend = { listen_address = ("%s:%d"):format(host, node.ports.http) } },
         state = { base_folder = node.dirs.data },
         tracing = { level = node.level or said.level or "INFO", logger = said.logger or tagged("!Stdout", null) },

@@ -16,16 +16,18 @@
 #define PUB_A "dc4aec617a8889e651c88997f2c4ba7e606cc553434a526f73109d26aa9d69ac"
 #define PUB_B "0808080808080808080808080808080808080808080808080808080808080808"
 
-static const char user_yaml[] = "network:\n"
-                                "  backend:\n"
-                                "    swarm: {host: 127.0.0.1, port: 20001, node_key: '" HEX "'}\n"
-                                "    initial_peers: [/ip4/127.0.0.1/tcp/20003, /dns4/node-2/tcp/3000]\n"
-                                "cryptarchia: {leader: {key: '" HEX "'}}\n"
-                                "api: {backend: {listen_address: 127.0.0.1:20000}}\n"
-                                "state: {base_folder: /var/lib/n1}\n"
-                                "tracing:\n"
-                                "  level: DEBUG\n"
-                                "  logger: !File {directory: /var/log/tfl, prefix: n1.log}\n";
+static const char user_yaml[] =
+    "network:\n"
+    "  backend:\n"
+    "    swarm: {host: 127.0.0.1, port: 20001, node_key: '" HEX "'}\n"
+    "    initial_peers: [/ip4/127.0.0.1/tcp/20003, /dns4/node-2/tcp/3000]\n"
+    "cryptarchia: {service: {bootstrap: {prolonged_bootstrap_period: '1.500000000'}}, "
+    "leader: {key: '" HEX "'}}\n"
+    "api: {backend: {listen_address: 127.0.0.1:20000}}\n"
+    "state: {base_folder: /var/lib/n1}\n"
+    "tracing:\n"
+    "  level: DEBUG\n"
+    "  logger: !File {directory: /var/log/tfl, prefix: n1.log}\n";
 
 static const char deployment_yaml[] = "chain_id: spec\n"
                                       "cryptarchia:\n"
@@ -107,6 +109,7 @@ static void all_values_are_read(void **state)
     assert_int_equal(c.genesis.stakes[0].pub[0], 0xdc);
     assert_int_equal(c.genesis.stakes[0].stake, 100000);
     assert_int_equal(c.slot_duration_ms, 200);
+    assert_int_equal(c.bootstrap_ms, 1500);
     tfl_node_config_done(&c);
 }
 
@@ -192,6 +195,9 @@ static void bad_user_files_are_refused(void **state)
         {"/tcp/20003", "/udp/20003/quic-v1", 4, "initial_peers|/udp/20003|/ip4/ADDRESS/tcp/PORT"},
         {"[/ip4/127.0.0.1/tcp/20003, /dns4/node-2/tcp/3000]", "5", 4, "initial_peers|list"},
         {"leader: {key: ", "leader: {kee: ", 5, "cryptarchia.leader|unknown key \"kee\""},
+        {"'1.500000000'", "'1.5'", 5, "prolonged_bootstrap_period|S.NNNNNNNNN|\"1.5\""},
+        {"'1.500000000'", "'3600.001000000'", 5, "prolonged_bootstrap_period|from 0 to 3600000"},
+        {"{bootstrap: {", "{boot: {", 5, "cryptarchia.service|unknown key \"boot\""},
         {"127.0.0.1:20000", "127.0.0.1", 6, "api.backend.listen_address|HOST:PORT"},
         {"127.0.0.1:20000", "node:20000", 6, "listen_address|IP address"},
         {"/var/lib/n1", "''", 7, "state.base_folder|expected text"},

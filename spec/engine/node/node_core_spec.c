@@ -161,6 +161,36 @@ static void test_late_joiner_gets_the_whole_chain_before_it_leads(void **state)
     net_done(&net);
 }
 
+static void test_node_that_came_back_and_dials_nobody_waits_for_who_dials_it(void **state)
+{
+    struct net net;
+    (void)state;
+    net_init(&net, 2, 13, 0.9, 40);
+    net.nodes[0].params.bootstrap_ms = 3000;
+    net_connect(&net, 1, 0);
+    net_boot(&net, 0);
+    assert_true(net_info(&net, 0).online); /* it has no blocks: the network may begin with it */
+    net_boot(&net, 1);
+    net_run_to_slot(&net, 40);
+    for (int dialled = 0; dialled < 2; dialled++) {
+        net_halt(&net, 0);
+        net_cut(&net, 0, 1, true);
+        net_boot(&net, 0);
+        net_run_ms(&net, 2500);
+        assert_true(!net_info(&net, 0).online && net_info(&net, 0).n_led == 0);
+        if (dialled)
+            net_cut(&net, 0, 1, false);
+        net_run_ms(&net, 490);
+        assert_true(net_info(&net, 0).online == dialled);
+        net_run_ms(&net, 1000);
+        assert_true(net_info(&net, 0).online && net_info(&net, 0).n_led > 0);
+        net_cut(&net, 0, 1, false);
+    }
+    net_settle(&net);
+    net_assert_safe(&net);
+    net_done(&net);
+}
+
 static void test_node_alone_with_its_peers_away_never_leads(void **state)
 {
     struct net net;
@@ -317,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_partition_longer_than_k_never_undoes_a_final_block),
         cmocka_unit_test(test_sides_that_differ_by_several_batches_come_together),
         cmocka_unit_test(test_late_joiner_gets_the_whole_chain_before_it_leads),
+        cmocka_unit_test(test_node_that_came_back_and_dials_nobody_waits_for_who_dials_it),
         cmocka_unit_test(test_node_alone_with_its_peers_away_never_leads),
         cmocka_unit_test(test_restarted_node_has_its_chain_and_catches_up),
         cmocka_unit_test(test_any_prefix_of_the_store_is_a_valid_start),

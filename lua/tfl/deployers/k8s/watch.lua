@@ -10,6 +10,7 @@ local Watch = {}
 local LOST_SECONDS = 60 -- without an answer of the API server the run cannot go on
 local PING_SECONDS = 2 -- between two looks whether it answers
 local DOUBT_SECONDS = 20 -- until a busy kubelet has told that a container ended, as its log has already
+local SILENT_SECONDS = 3 -- a log that has come to its end again and again for so long is that of a container that has ended
 local LOG_SECONDS = 2 -- what a node has printed is read within this after its end
 
 --- A task that ends with the deployer at the latest.
@@ -230,6 +231,12 @@ local function once()
     end
 end
 
+--- Has its log been at its end for a while, whenever it was asked for? That of a container that runs has none.
+function Watch:is_silent(own)
+    local silent, now = own.silent, task.now()
+    return silent ~= nil and now - silent.from >= SILENT_SECONDS and now - silent.till < 1
+end
+
 --- What a node prints, from one start to its end, goes to its log, each line once, whatever happens to the connection.
 function Watch:follow_log(own, path, uid)
     local write, again, is_new = log_file.writer(path), once()
@@ -242,10 +249,11 @@ function Watch:follow_log(own, path, uid)
             next_line, close = self.cluster:lines(self.cluster:path("pods", own.pod .. "/log"),
                 "container=" .. (own.container or "node") .. "&follow=true&timestamps=true" .. again())
             for line in next_line do
-                local stamp, said = line:match "^(%S+) ?(.*)$"
+                local stamp, said = line:match "^(%d+%-%d+%-%d+T%S+) ?(.*)$"
                 local new, other = false, nil
                 if stamp then new, other = is_new(stamp, line) end
                 if other == false then own.doubt = nil end
+                if new then own.silent = nil end
                 if new then
                     local written, why = write(said .. "\n")
                     if not written then
@@ -258,6 +266,8 @@ function Watch:follow_log(own, path, uid)
         close()
         if not ok and err.status == 403 then return self:lost(err) end
         if own.ending then return end
+        local ended = ok or err.status and err.status < 500
+        own.silent = ended and { from = own.silent and own.silent.from or task.now(), till = task.now() } or nil
         own.doubt = own.doubt or task.now() -- its container has ended, or only the connection: the next lines tell
         wait.sleep(0.2)
     end
