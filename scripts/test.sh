@@ -140,8 +140,8 @@ compute() {
     trap stop INT TERM
     "${idle[@]}" true 2>/dev/null || idle=(nice -n 19)
     group lint/cppcheck 300 "${idle[@]}" scripts/lint/cppcheck.sh
-    slow lint/clang-tidy 900 "${idle[@]}" lua5.4 scripts/lint/clang_tidy.lua
-    slow build/clang 400 "${idle[@]}" scripts/test/build.sh fuzz
+    slow lint/clang-tidy 1500 "${idle[@]}" lua5.4 scripts/lint/clang_tidy.lua
+    slow build/clang 900 "${idle[@]}" scripts/test/build.sh fuzz
     slow fuzz 300 "${idle[@]}" scripts/test/fuzz.sh
 }
 
@@ -178,7 +178,7 @@ computing=$!
 group c-specs 300 scripts/test/c_specs.sh
 lua5.4 spec/support/leaks.lua snapshot "$logs/before"
 while IFS= read -r file; do
-    beside "${file%_spec.lua}" 300 scripts/test/spec.sh "$file"
+    beside "${file%_spec.lua}" 500 scripts/test/spec.sh "$file"
 done < <(find spec -name '*_spec.lua' | grep -vxF "$(uses k8s)" | in_order)
 join
 if [ -n "$cluster" ]; then # after the others: they judge by the time that things take

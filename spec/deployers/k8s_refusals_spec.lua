@@ -75,6 +75,21 @@ case "$*" in *current-context*) echo 'WARNING: version skew'; echo mine ;; *can-
         assert.equal(0, support.run({ "check", file, "-d", "k8s", env = env }).code)
     end)
 
+    it("gives programs their words as they are, whatever Kubernetes makes of dollars", function()
+        local words = { "node", "$(HOME)", "a$b", "$$", "$$(X)$" }
+        local got = in_run([[
+            local objects = require "tfl.deployers.k8s.objects"
+            local run = {namespace = "n", run = "r", prefix = "", labels = {}, image = "i", pull_policy = "Never", machines = {}}
+            local made = objects.node(run, {object = "o", name = "o", image = "i", argv = ..., env = {A = "$(B)"}, files = {},
+                files_name = "f", index = 0, disk = "d", ports = {}, stop_signal = "TERM"})
+            local container = made[3].spec.template.spec.containers[1]
+            return {command = container.command, env = container.env[1].value, told = objects.told(container.command)}
+        ]], words)
+        assert.same({ "node", "$$(HOME)", "a$$b", "$$$$", "$$$$(X)$$" }, got.command)
+        assert.equal("$$(B)", got.env)
+        assert.same(words, got.told)
+    end)
+
     it("refuses settings that make no sense, before it asks anybody", function()
         for name, values in pairs {
             K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS = { "0", "-1", "nan", "inf", "1e300", "86401", "soon" },

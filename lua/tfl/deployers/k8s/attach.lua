@@ -126,7 +126,7 @@ local function of_tfl(stack, run)
         if name then
             stack.nodes[name] = {
                 object = set.metadata.name, pod = set.metadata.name .. "-0", container = container.name, image = container.image,
-                command = container.command, files = files_of(set, configs), replicas = set.spec.replicas, seen = pod,
+                command = objects.told(container.command), files = files_of(set, configs), replicas = set.spec.replicas, seen = pod,
             }
         end
     end

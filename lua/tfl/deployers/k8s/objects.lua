@@ -47,6 +47,24 @@ local function sorted(t)
     return keys
 end
 
+--- A word as its program is to get it: the cluster makes `$` of `$$`, and puts variables in for `$(NAME)`.
+local function literal(word) return (word:gsub("%$", "$$")) end
+
+local function literals(words)
+    local made = {}
+    for i, word in ipairs(words) do made[i] = literal(word) end
+    return made
+end
+
+--- The words that a node of tfl's was told, by the command of its container.
+---@param command string[]
+---@return string[]
+function M.told(command)
+    local words = {}
+    for i, word in ipairs(command) do words[i] = word:gsub("%$%$", "$") end
+    return words
+end
+
 local function labelled(run, name, more)
     local labels = {}
     for key, value in pairs(run.labels) do labels[key] = value end
@@ -120,7 +138,7 @@ end
 local function pod(run, node, about)
     local _, mounts = files(run, node)
     local env, volumes, machine = {}, {}, run.machines[node.index % math.max(1, #run.machines) + 1]
-    for i, name in ipairs(sorted(node.env)) do env[i] = { name = name, value = node.env[name] } end
+    for i, name in ipairs(sorted(node.env)) do env[i] = { name = name, value = literal(node.env[name]) } end
     table.insert(mounts, 1, { name = "disk", mountPath = "/node", subPath = node.disk })
     volumes[1] = { name = "config", configMap = { name = node.files_name, defaultMode = tonumber("555", 8) } }
     volumes[2] = { name = "secret", secret = { secretName = node.files_name, defaultMode = tonumber("444", 8) } }
@@ -164,7 +182,7 @@ function M.node(run, node)
             template = {
                 metadata = { labels = meta.labels, annotations = { ["tfl.node"] = node.name } },
                 spec = pod(run, node, {
-                    name = "node", command = node.argv, readinessProbe = readiness(node),
+                    name = "node", command = literals(node.argv), readinessProbe = readiness(node),
                     lifecycle = node.stop_signal ~= "TERM" and { preStop = { exec = { command = M.signal(run, node, node.stop_signal) } } }
                         or nil,
                 }),
