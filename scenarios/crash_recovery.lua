@@ -10,8 +10,13 @@ local p = tfl.params{nodes = 4, kills = {20, type = "integer"}, twin = {false, h
 local crash = tfl.workload("crash")
 function crash:start(ctx)
   if p.twin then ctx:node(0):restart{args = {"--test", "drop_every=10"}} end
-  local last = 0
+  local last, longest = 0, 0
   for i = 1, p.kills do
+    if ctx:remaining() < 1.5 * longest + 1 then      -- a node that is down at the end would keep what only it has
+      ctx:log("%d of %d kills: the window has no room for another one", i - 1, p.kills)
+      break
+    end
+    local left = ctx:remaining()
     local pick = ctx:random(p.nodes - 1)
     local victim = (last + pick) % p.nodes           -- another one than last time
     last = victim
@@ -27,6 +32,7 @@ function crash:start(ctx)
     node:start()
     node:wait_ready()
     ctx:figure("kills", i)
+    longest = math.max(longest, left - ctx:remaining())
   end
 end
 

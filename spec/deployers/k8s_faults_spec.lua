@@ -14,7 +14,7 @@ k8s.describe("faults on k8s", function()
     end)
 
     it("crash_recovery", function()
-        local summary = twins.check("crash_recovery", "tx_inclusion", "tx_lost", k8s.scenario { "-p", "kills=3", timeout = 200 })
+        local summary = twins.check("crash_recovery", "tx_inclusion", "tx_lost", k8s.scenario { "-p", "kills=4", timeout = 200 })
         assert.equal("kill", summary.faults[1].verb)
     end)
 end)
