@@ -131,10 +131,11 @@ static char *secret_at(const char *text, const char *before, char *p, const char
     return from && *to > from ? from : NULL;
 }
 
-static size_t one_pass(char *text, size_t n)
+static size_t one_pass(char *text, size_t n, bool *changed)
 {
     const char *end = text + n;
     char *out = text, *to = NULL;
+    *changed = false;
     for (char *p = text; p < end;) {
         char *from = strchr(":= ", *p) ? secret_at(text, out, p, end, &to) : NULL;
         size_t kept = (size_t)((from ? from : p + 1) - p);
@@ -142,6 +143,7 @@ static size_t one_pass(char *text, size_t n)
         out += kept;
         p += kept;
         if (from) {
+            *changed |= to - from != 1 || *from != '*';
             *out++ = '*';
             p = to;
         }
@@ -151,9 +153,7 @@ static size_t one_pass(char *text, size_t n)
 
 size_t tfl_redact(char *text, size_t n)
 {
-    for (size_t was = n + 1; n < was;) { /* what is gone may have kept a secret from being seen */
-        was = n;
-        n = one_pass(text, n);
-    }
+    for (bool changed = true; changed;) /* what is gone may have kept a secret from being seen */
+        n = one_pass(text, n, &changed);
     return n;
 }

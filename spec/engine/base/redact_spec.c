@@ -40,9 +40,12 @@ static void users_and_passwords_of_urls_go(void **state)
 static void once_is_enough(void **state)
 {
     (void)state;
-    char text[] = "http://me:secret@host";
-    size_t n = tfl_redact(text, strlen(text));
-    assert_int_equal(tfl_redact(text, n), n);
+    static const char *const cases[] = {"http://me:secret@host", "://node_key:/&me@host", "token=*"};
+    for (size_t i = 0; i < TFL_LEN(cases); i++) {
+        TFL_FREE char *text = tfl_strdup(cases[i]);
+        size_t n = tfl_redact(text, strlen(text));
+        assert_int_equal(tfl_redact(text, n), n);
+    }
 }
 
 static void what_the_name_of_a_secret_has_goes(void **state)
@@ -54,10 +57,8 @@ static void what_the_name_of_a_secret_has_goes(void **state)
         {"password=hunter2 next", "password=* next"},
         {"Authorization: Bearer abc.def, and more", "Authorization: Bearer *, and more"},
         {"authorization: Basic bWU6c2VjcmV0", "authorization: Basic *"},
-        {"authorization: s3cr3t", "authorization: *"},
-        {"with Bearer abc.def-ghi", "with Bearer *"},
-        {"the bearer of news", "the bearer of news"},
-        {"GET /x?token=abc&n=2", "GET /x?token=*&n=2"},
+        {"authorization: s3cr3t", "authorization: *"}, {"with Bearer abc.def-ghi", "with Bearer *"},
+        {"the bearer of news", "the bearer of news"}, {"GET /x?token=abc&n=2", "GET /x?token=*&n=2"},
         {"ACCESS_TOKEN=abc accessToken=abc api-key: abc", "ACCESS_TOKEN=* accessToken=* api-key: *"},
         {"{\"token\":\"a b\\\"c\",\"n\":1}", "{\"token\":\"*\",\"n\":1}"},
         {"{\"said\":\"{\\\"token\\\":\\\"a b\\\"}\"}", "{\"said\":\"{\\\"token\\\":\\\"*\\\"}\"}"},
@@ -68,6 +69,7 @@ static void what_the_name_of_a_secret_has_goes(void **state)
         {"node_key: Key(abc), (secret_key: Key(\"abc\"))", "node_key: *), (secret_key: *\"))"},
         {"tokens=5, token: , mytoken=5, password=", "tokens=5, token: , mytoken=5, password="},
         {"http://me:token=x@host token=y", "http://*@host token=*"},
+        {"://node_key:/&me@host", "://*@host"}, /* the byte that goes first ended the URL's user */
     };
     for (size_t i = 0; i < TFL_LEN(cases); i++) {
         TFL_FREE char *text = tfl_strdup(cases[i].text);
