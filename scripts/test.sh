@@ -105,6 +105,19 @@ join() {
     wait || true
 }
 
+# what_failed: the failed groups once more, with the first lines of what failed in them: a CI may keep only the end of an output.
+what_failed() {
+    local total f log
+    for total in "$logs"/total.*; do
+        read -r _ f _ <"$total"
+        [ "$f" != 0 ] || continue
+        log=$logs/${total##*/total.}.log
+        printf 'failed in %s:\n' "${log#"$root/"}"
+        awk '/^(Failure|Error) -> / { left = 4 } left-- > 0 { print "    " $0; n++ } END { exit n == 0 }' "$log" ||
+            grep -m 5 -iE 'fail|error|over the limit' "$log" | sed 's/^/    /' || true
+    done
+}
+
 # in_order: the files of stdin in the order of the seed, but those of a minute or more before the others, or the last one of them runs alone.
 long='/(deployers/(compose|custom)|fault_scenarios|fault_judging|transactions|kinds/custom|kinds/programs|chaos|judging|links|hang|repl|scenario|leftovers)_'
 in_order() {
@@ -204,5 +217,6 @@ for total in "$logs"/total.*; do
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     [[ $total != */total.cluster.spec* ]] || excused=$((excused + s))
 done
+what_failed
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ] && { [ "$skipped" = "$excused" ] || [ "${CI:-}" != true ]; }
