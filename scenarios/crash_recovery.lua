@@ -25,7 +25,7 @@ function crash:start(ctx)
     node:kill()
     local command = ctx:descriptors()[victim + 1].command  -- its program, in its folder or in a container like its own
     for _, word in ipairs{"user.yaml", "--deployment", "deployment.yaml", "--check-store"} do table.insert(command, word) end
-    command.timeout = "20s"
+    command.timeout = "60s" -- a busy cluster takes its time to make a pod and to take it away
     local check = tfl.exec(command)
     if check.code ~= 0 then ctx:fail("after kill %d of %s: %s", i, node.name, check.stderr) end
     if i % 5 == 0 then ctx:log("%d kills; %s: %s", i, node.name, check.stdout:match "[^\n]*") end

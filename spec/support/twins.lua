@@ -16,9 +16,8 @@ function twins.check(name, expectation, code, spec)
         return support.start(words)
     end
     local good, bad = start(false), start(true)
-    local result = good:wait(spec.timeout or 100)
+    local result, twin = good:wait(spec.timeout or 100), bad:wait(spec.timeout or 100) -- both have cleaned up before anything fails
     assert.equal(0, result.code, result.text)
-    local twin = bad:wait(spec.timeout or 100)
     assert.equal(1, twin.code, twin.text)
     local seen
     for _, e in ipairs(twin.summary.expectations) do
