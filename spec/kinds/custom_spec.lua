@@ -25,6 +25,9 @@ local function scenario(head, rest, shape)
         .. (rest or ":enable_node_control():with_workload(w):with_expectation(e)"), HEAD .. head)
 end
 
+-- A window of 60 slots is 30 s then, and ends when the workload does.
+local UNHURRIED = ":slot_duration '500ms'"
+
 local function run(head, code, rest, shape)
     local result = nodes.run(scenario(head, rest, shape), { "--seed", "3", env = { TFL_READY_SECONDS = "20" } })
     assert.equal(code or 0, result.code, result.text)
@@ -35,7 +38,7 @@ local START = "function w:start(ctx) ctx:node(0):client():get('/') end\n"
 
 describe("a program as a node", function()
     it("is started with its words, files and environment, and controlled", function()
-        local result = run [[
+        local result = run([[
         local k = tfl.kind("program", program {
             env = function(n) return {WHO = n.name, ABOVE = n.index + 1} end,
             files = function(n)
@@ -63,7 +66,7 @@ describe("a program as a node", function()
             end
             local fine, why = tfl.try(function() return ctx:block_feed() end)
             equal(false, fine) assert(why.message:find "has no chain dialect, so there are no blocks", why.message)
-        end]]
+        end]], nil, nil, UNHURRIED)
         assert.is_nil(result.summary.error and result.summary.error.message)
         assert.equal(1, #result.summary.expectations)
         assert.equal(3, #nodes.events(result, "^fault$"))
@@ -83,7 +86,7 @@ describe("a program as a node", function()
         function w:start(ctx)
             tfl.exec{"sh", "-c", "kill -9 $(pgrep -f 'program.py.* " .. ctx:node(1):client():base_url():match ":(%d+)$" .. "')"}
             ctx:sleep "5s"
-        end]], 1)
+        end]], 1, nil, UNHURRIED)
         assert.equal("node_exited", result.summary.error.code)
         assert.equal("node-1", result.summary.error.node)
     end)
