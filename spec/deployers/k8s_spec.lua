@@ -4,6 +4,23 @@ local support = require "spec.support"
 
 support.guard()
 
+-- Lowers what the program of a pod may have, until the kernel has ended it. 3: the pod is not of this machine.
+local TAKE_MEMORY = [[
+for dir in $(find /sys/fs/cgroup -type d \( -path '*podUID/*' -o -path "*pod$(echo UID | tr - _).slice/*" \)); do
+    pid=$(head -n 1 "$dir/cgroup.procs" 2>/dev/null) && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q 'tfl-node' || continue
+    limit=$dir/memory.limit_in_bytes
+    [ -e "$limit" ] || limit=$dir/memory.max
+    [ -e "$limit" ] || continue
+    bytes=2097152
+    for _ in $(seq 400); do
+        kill -0 "$pid" 2>/dev/null || exit 0
+        if echo "$bytes" >"$limit"; then bytes=$((bytes - 16384)); else bytes=$((bytes + 16384)) && sleep 0.1; fi
+    done 2>/dev/null
+    echo "it lives with $bytes bytes"
+    exit 1
+done
+exit 3]]
+
 k8s.describe("-d k8s", function()
     after_each(k8s.delete_left)
 
@@ -54,6 +71,19 @@ k8s.describe("-d k8s", function()
                 .. "/logs/logos-blockchain-node-1.log"), 1, true)
             assert.equal("", k8s.live())
         end
+    end)
+
+    it("fails the run when the kernel ends a node for want of memory, and says so", function()
+        local run = support.start(k8s.liveness("-t", "60s", "--json"))
+        run:wait_output("liveness: run", 90)
+        local uid = k8s.run("-n " .. k8s.live() .. " get pod node-1-0 -o jsonpath='{.metadata.uid}'")
+        local said, code = support.sh("(" .. TAKE_MEMORY:gsub("UID", uid) .. ")")
+        if code == 3 then return pending "the pods do not run on this machine" end
+        assert.equal(0, code, said)
+        local result = run:wait(60)
+        assert.equal(1, result.code, result.text)
+        assert.equal("node_exited", result.summary.error.code)
+        assert.matches("node-1 ended by itself (killed by SIGKILL, OOMKilled)", result.summary.error.message, 1, true)
     end)
 
     it("says by the cluster's words why a pod does not come up", function()
