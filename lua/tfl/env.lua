@@ -8,7 +8,8 @@ local M = {}
 
 local DAY = 86400
 
---- {name, what it does (`code` in backticks), spec of its effect, again = true: it goes into the command that runs it again}
+--- {name, what it does (`code` in backticks), spec of its effect, again = true: it goes into the command that runs it again; a table by
+--- deployer: into those of these}
 M.rows = {
     { "CONSENSUS_SLOT_TIME", "length of a slot: bare seconds (`0.2`) or `200ms`", "cli", again = true },
     { "CONSENSUS_ACTIVE_SLOT_COEFF", "chance that a slot has a leader, above 0 and at most 1", "cli", again = true },
@@ -39,7 +40,8 @@ M.rows = {
     { "LOGOS_BLOCKCHAIN_TESTS_TRACING", "`true`: nodes log at `debug`, unless `LOGOS_BLOCKCHAIN_LOG_LEVEL` says otherwise", "logs" },
     { "LBC_ROOT_DIR", "given to the real node as it is; the circuits when not set", "kinds/logos_run" },
     { "POL_PROOF_DEV_MODE", "given to the real node as it is; `true` when not set", "kinds/logos_run" },
-    { "LOGOS_BLOCKCHAIN_TESTNET_IMAGE", "name of the image (`logos-blockchain-testing:local`)", "image" },
+    { "LOGOS_BLOCKCHAIN_TESTNET_IMAGE", "name of the image (`logos-blockchain-testing:local`)", "image",
+        again = { compose = true, k8s = true } },
     { "LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD", "`1` (any value but `0` and `false`): the image that is there is used whatever it is",
         "image" },
     { "LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD", "`1` (any value but `0` and `false`): it is built anew though nothing has changed", "image" },
@@ -53,13 +55,13 @@ M.rows = {
     { "LOGOS_BLOCKCHAIN_TESTNET_IMAGE_PULL_POLICY", "`-d k8s`: `IfNotPresent` (the default), `Always` or `Never`", "deployers/k8s" },
     { "K8S_RUNNER_NAMESPACE",
         "the namespace (one of the run's own, `tfl-…`); one that is there already stays, and only what the run made goes",
-        "deployers/k8s_settings" },
+        "deployers/k8s_settings", again = { k8s = true } },
     { "K8S_RUNNER_RELEASE",
         "prefix of the names of all objects of a run, for several in one namespace, and the name of its release in helm",
-        "deployers/k8s_settings" },
+        "deployers/k8s_settings", again = { k8s = true } },
     { "K8S_RUNNER_NODE_HOST",
         "name or address of a node of the cluster: nodes are reached there by NodePorts, not through the API server",
-        "deployers/k8s_settings" },
+        "deployers/k8s_settings", again = { k8s = true } },
     { "K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS", "how long a pod may take until it runs (180)", "deployers/k8s_settings" },
     { "K8S_RUNNER_HTTP_TIMEOUT_SECS", "how long pods that run may take to be ready; wins over `TFL_READY_SECONDS`",
         "deployers/k8s_settings" },

@@ -70,8 +70,7 @@ local function chain(run, s1, blind)
 end
 
 --- The chain first, then what expectations wait for, then the transactions that were sent.
----@param run table
-function M.wait(run)
+local function wait_settled(run)
     local away = run.deployer:wait_reachable() -- the nodes were fine, maybe, when nobody could see them
     if run.plan.hand or not run.feed then return end -- whoever drives it by hand has waited for what mattered
     local s1 = run.ended_slot or run.s1
@@ -82,6 +81,13 @@ function M.wait(run)
     end
     local load = run.plan.load
     if load then load:settle(run, function() return not blind() and stuck(run, run:figures(run.s0, s1)) end) end
+end
+
+--- Then nothing is left that could still change the verdict, but the news of a node that ended a moment ago.
+---@param run table
+function M.wait(run)
+    wait_settled(run)
+    run.deployer:wait_told()
 end
 
 return M

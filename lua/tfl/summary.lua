@@ -51,7 +51,8 @@ function M.again(plan)
     table.sort(names)
     for _, name in ipairs(names) do words[#words + 1] = "-p " .. quote(name .. "=" .. tostring(plan.params[name])) end
     for _, row in ipairs(env.rows) do
-        local value = row.again and os.getenv(row[1])
+        local again = row.again == true or row.again and row.again[plan.deployer]
+        local value = again and os.getenv(row[1])
         if value and value ~= "" then table.insert(words, 1, row[1] .. "=" .. quote(value)) end
     end
     return table.concat(words, " ")

@@ -22,6 +22,8 @@ exit 1
             said, 1, true)
         assert.matches("the API server cannot be reached: is the cluster up, and KUBECONFIG the right one%?\n$", said)
         assert.is_nil(said:find("memcache", 1, true), said)
+        env.KUBECONFIG = "/nowhere/kubeconfig"
+        assert.matches("; KUBECONFIG=/nowhere/kubeconfig: there is no such file\n", support.run({ "doctor", env = env }).out, 1, true)
     end)
 
     it("refuses what it cannot do before anything starts, with scenario and reason", function()

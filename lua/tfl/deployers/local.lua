@@ -273,6 +273,9 @@ end
 ---@return number|nil moment (task.now) it was last away
 function Local:wait_reachable() end
 
+--- Waits until it is known which nodes have ended: before the run is judged.
+function Local:wait_told() end
+
 function Local:next_exit() return self.core:next_exit() end
 function Local:logs(name, bytes) return self.core:logs(name, bytes) end
 --- The file of a node's log, with .1 the one before it; nil when it is in no file.

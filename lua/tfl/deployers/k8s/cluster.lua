@@ -5,6 +5,7 @@ local http = require "tfl.core.http"
 local json = require "tfl.core.json"
 local lines = require "tfl.deployers.lines"
 local proc = require "tfl.core.proc"
+local sys = require "tfl.core.sys"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
 
@@ -36,6 +37,27 @@ local function try(argv, what)
     error(trouble("spawn", "kubectl cannot be started (%s): install one from 1.20 on, and have it on PATH", result.message), 0)
 end
 
+local NO_QUOTA = "the quota of the namespace does not allow it: fewer nodes (-n), or a bigger quota"
+local NO_RIGHT = "the user of this kubeconfig lacks that right (RBAC)"
+
+--- What to do about what the cluster forbids.
+---@param text string in small letters
+---@return string|nil
+function M.forbids(text)
+    if not text:find("forbidden", 1, true) then return nil end
+    return text:find("quota", 1, true) and NO_QUOTA or NO_RIGHT
+end
+
+--- What to do when the API server cannot be reached.
+local function unreached()
+    local named = os.getenv "KUBECONFIG"
+    for path in (named or ""):gmatch "[^:]+" do
+        if sys.stat(path) then named = nil end
+    end
+    if named and named ~= "" then return ("KUBECONFIG=%s: there is no such file"):format(named) end
+    return "the API server cannot be reached: is the cluster up, and KUBECONFIG the right one?"
+end
+
 --- What kubectl or the API said, as an error that says what to do.
 local function told(what, text)
     local said = {}
@@ -47,19 +69,19 @@ local function told(what, text)
     local low, hint, code = said:lower(), nil, "spawn"
     if low:find("being terminated", 1, true) then
         hint = "somebody has the namespace deleted"
-    elseif low:find("forbidden", 1, true) and low:find("quota", 1, true) then
-        hint = "the quota of the namespace does not allow it: fewer nodes (-n), or a bigger quota"
-    elseif low:find("forbidden", 1, true) then
-        hint = "the user of this kubeconfig lacks that right (RBAC)"
+    elseif M.forbids(low) then
+        hint = M.forbids(low)
     elseif low:find("unauthorized", 1, true) or low:find("must be logged in", 1, true) then
         hint = "the cluster does not know the credentials of this kubeconfig, or they have expired: log in again"
     elseif low:find("getting credentials", 1, true) then
         hint = "the program that this kubeconfig logs in with has failed"
+    elseif low:find("error loading config file", 1, true) then
+        hint = "KUBECONFIG must name a file that kubectl can read"
     elseif low:find("already exists", 1, true) then
         hint = "somebody else has objects of these names in the namespace: K8S_RUNNER_RELEASE gives those of this run a prefix"
     elseif low:find("refused", 1, true) or low:find("no such host", 1, true) or low:find("timeout", 1, true)
         or low:find("unable to connect", 1, true) then
-        hint, code = "the API server cannot be reached: is the cluster up, and KUBECONFIG the right one?", "connect"
+        hint, code = unreached(), "connect"
     end
     return trouble(code, "%s: %s%s", what, #said > 0 and said or "it says nothing", hint and "; " .. hint or "")
 end
@@ -144,8 +166,12 @@ end
 --- Host names of the machines of the cluster that take pods: a disk that is a folder of one of them binds its node to it.
 ---@return string[]
 function Cluster:machines()
-    local names = {}
-    for _, machine in ipairs(self:read { "get", "nodes" }.items) do
+    local names, ok, all = {}, pcall(self.read, self, { "get", "nodes" })
+    if not ok then
+        all.message = all.message .. "; tfl must list the machines where no StorageClass is the default: disks are folders of theirs then"
+        error(all, 0)
+    end
+    for _, machine in ipairs(all.items) do
         local ready, taken = false, machine.spec.unschedulable
         for _, condition in ipairs(machine.status.conditions or {}) do
             ready = ready or condition.type == "Ready" and condition.status == "True"
@@ -187,13 +213,17 @@ function Cluster:open(port, namespace, lost)
             starts(self)
         end
     end)
-    local deadline = task.now() + PROXY_SECONDS
+    local from = task.now()
     while true do
         local ok, err = pcall(self.ask, self, "GET", self:path "pods", { query = "limit=1", patience = 0 })
         if ok then return end
-        if err.code ~= "connect" then error(err, 0) end
-        if task.now() > deadline then error(trouble("connect", "kubectl proxy does not serve: %s", err.message), 0) end
-        wait.sleep(0.05)
+        local silent = err.code == "timeout" or (err.status or 0) >= 500 -- the proxy serves, and nobody answers it
+        if err.code ~= "connect" and not silent then error(err, 0) end
+        if task.now() - from > (silent and PATIENCE_SECONDS or PROXY_SECONDS) then
+            local what = silent and "the API server of the cluster does not answer" or "kubectl proxy does not serve"
+            error(trouble("connect", "%s: %s", what, err.message), 0)
+        end
+        wait.sleep(silent and 0.5 or 0.05)
     end
 end
 

@@ -1,6 +1,8 @@
 --- What the k8s deployer sees of its pods: whether they run, why not, how they ended, what they print, what the cluster says of them.
 --- Methods of it.
+local cluster = require "tfl.deployers.k8s.cluster"
 local errors = require "tfl.errors"
+local http = require "tfl.core.http"
 local log_file = require "tfl.deployers.log_file"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
@@ -11,6 +13,7 @@ local LOST_SECONDS = 60 -- without an answer of the API server the run cannot go
 local PING_SECONDS = 2 -- between two looks whether it answers
 local DOUBT_SECONDS = 20 -- until a busy kubelet has told that a container ended, as its log has already
 local SILENT_SECONDS = 3 -- a log that has come to its end again and again for so long is that of a container that has ended
+local DEAF_SECONDS = 5 -- for the answer of a node that is asked for a sign of life
 local LOG_SECONDS = 2 -- what a node has printed is read within this after its end
 
 --- A task that ends with the deployer at the latest.
@@ -63,6 +66,7 @@ local function end_of(terminated)
 end
 
 local DELETED = "its pod was deleted, and not by tfl"
+local DEAF = "nobody listens on its port, and the cluster has not told how it ended: does the kubelet of its machine run?"
 
 local function own_of(self, object)
     return self.by_pod[object.metadata.name]
@@ -148,8 +152,9 @@ local function follow_events(self)
         if self.settings.debug then self.say(("%s: %s: %s"):format(own.name, event.reason, event.message)) end
         if event.type ~= "Warning" then return end
         own.warning = with_message(event.reason, event.message)
-        if event.reason == "FailedCreate" and event.message:find("forbidden", 1, true) then
-            own.trouble = own.warning
+        local hint = event.reason == "FailedCreate" and cluster.forbids(event.message:lower())
+        if hint then
+            own.trouble = ("%s; %s"):format(own.warning, hint)
             own.changed:notify()
         end
     end
@@ -186,15 +191,40 @@ local function ping(self)
     end
 end
 
---- After a minute the run is lost by then. Waits, too, until it is known whether a node has ended whose log has.
+--- After a minute the run is lost by then.
 function Watch:wait_reachable()
     local from = task.now()
     self.cluster:ask("GET", self.cluster:path "pods", { query = "limit=1", patience = LOST_SECONDS + 10 })
     if task.now() - from > 1 then self.away_until = task.now() end
-    for _, own in pairs(self.own) do
-        while own.up and own.doubt and task.now() - own.doubt < DOUBT_SECONDS do own.changed:wait(0.2) end
-    end
     return self.away_until
+end
+
+--- Does nobody take connections on the port of its API any more? Only what the API server has met there counts.
+local function is_deaf(self, own)
+    local spec = own.up and self:state(own.name) == "running" and self.specs[own.name]
+    if not spec or not spec.dialect or not spec.ports.http then return false end
+    local ok, answer = pcall(http.request, { url = self.cluster:pod_url(own.pod, spec.ports.http) .. "/", timeout = DEAF_SECONDS })
+    return ok and answer.status >= 500 and answer.body:find "error trying to reach service: .*connection refused" ~= nil
+end
+
+--- Waits until the cluster has told how a node ended whose log has ended, or on whose port nobody listens. One of these that it says
+--- nothing of has ended all the same: who would tell is gone.
+function Watch:wait_told()
+    local looks = {}
+    for _, own in pairs(self.own) do
+        looks[#looks + 1] = self:spawn("look", function()
+            local deadline = task.now() + DOUBT_SECONDS
+            while is_deaf(self, own) do
+                if task.now() > deadline then return self:ended(own, nil, DEAF) end
+                own.changed:wait(1)
+            end
+            while own.up and own.doubt and task.now() - own.doubt < DOUBT_SECONDS do own.changed:wait(0.2) end
+        end)
+    end
+    for _, look_at in ipairs(looks) do look_at:wait() end
+    for _, own in pairs(self.own) do
+        while own.up and own.ending do own.changed:wait(0.2) end
+    end
 end
 
 function Watch:begin_watch()

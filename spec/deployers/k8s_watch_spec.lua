@@ -1,5 +1,5 @@
---- Logs of pods, as the API gives them: read again from a whole second on, after each loss of the connection. The answers are made up
---- here, since no cluster loses a connection at a given line.
+--- What is seen of pods: their logs, as the API gives them, read again from a whole second on after each loss of the connection, and
+--- whether they have ended. The answers are made up here, since no cluster loses a connection at a given line.
 local in_run = require "spec.support.in_run"
 local support = require "spec.support"
 
@@ -66,6 +66,43 @@ it("takes a node as ended whose log has been silent for three seconds, up to now
         return {silent(2.9, 0), silent(3.1, 0.5), silent(60, 1.5), watch:is_silent{}}
     ]]
     assert.same({ false, true, false, false }, got)
+end)
+
+it("takes a node as ended on whose port nobody listens, though the cluster does not tell, once it has had the time", function()
+    local server = support.start { program = "python3", "-c", [[
+import http.server
+class Api(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        pod, said = self.path.split("/")[1], b"error trying to reach service: dial tcp 10.1.2.3:80: connect: connection refused"
+        asked[pod] = asked.get(pod, 0) + 1
+        deaf = pod == "deaf" or pod == "late" and asked[pod] == 1
+        self.send_response(502 if deaf or pod == "broken" else 404)
+        self.end_headers()
+        self.wfile.write(said if deaf else b"not found")
+asked, server = {}, http.server.HTTPServer(("127.0.0.1", 0), Api)
+print("port %d." % server.server_port, flush=True)
+server.serve_forever()]] }
+    local got, result = in_run([[
+        local watch, task = require "tfl.deployers.k8s.watch", require "tfl.core.task"
+        local wait, port = require "tfl.core.wait", ...
+        local self, ended = setmetatable({own = {}, specs = {}, tasks = {}}, {__index = watch}), {}
+        self.cluster = {pod_url = function(_, pod) return "http://127.0.0.1:" .. port .. "/" .. pod end}
+        function self:state(name) return name == "paused" and name or "running" end
+        function self:ended(own, _, why) ended[own.name], own.up = why, false end
+        for _, name in ipairs{"deaf", "late", "broken", "fine", "paused", "plain", "told"} do
+            self.own[name] = {name = name, pod = name, up = true, changed = wait.signal()}
+            self.specs[name] = {dialect = name ~= "plain" and "reference" or nil, ports = {http = 80}}
+        end
+        self.own.paused.pod, self.own.plain.pod, self.own.told.pod = "deaf", "deaf", "deaf"
+        task.spawn("cluster", function() wait.sleep(0.5) self.own.told.up = false self.own.told.changed:notify() end)
+        self:wait_told()
+        return ended
+    ]], tonumber((server:wait_output "port (%d+)%.")))
+    assert(got and got.deaf, result.text)
+    assert.matches("nobody listens on its port", got.deaf)
+    got.deaf = nil
+    assert.same({}, got)
+    server:signal "KILL"
 end)
 
 it("asks in the time zone that a machine of the cluster stamps lines with", function()
