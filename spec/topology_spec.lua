@@ -129,7 +129,9 @@ describe("a plan", function()
         local results = plans({
             { calls = "t:nodes(3):security_param(5)" }, { calls = "t:nodes(3):security_param(5, {unsafe_k = true})" },
             { calls = "t:nodes(3):security_param(5); t.unsafe_k = true" }, { calls = "t:nodes(3):security_param(50)" },
+            { calls = "t:nodes(3)", options = "{defaults = {security_param = 5}}" },
         })
+        assert.matches("the cluster's k = 5 is unsafe.* run for a shorter time %(%-t%).*t:security_param%(11%)", results[5].error)
         assert.matches("security_param%(5%) is unsafe.* use 11 or more.*unsafe_k = true", results[1].error)
         assert.same({ 5, 11 }, { results[2].security_param, results[2].safe_security_param })
         assert.equal(5, results[3].security_param)

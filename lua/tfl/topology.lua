@@ -184,9 +184,12 @@ local function security(self, plan, f, o)
             k_healthy = safe, k = wanted })
     end
     if plan._security < safe and not self._unsafe_k then
-        errors.bad_config("security_param(%d) is unsafe: with f = %g, Δ = %d and %d slots a healthy run breaks safety "
-            .. "more often than once in a million; use %d or more, or leave it out (a scenario that must fail says "
-            .. "t.unsafe_k = true)", plan._security, f, plan._delta, W, safe)
+        local what, remedy = "security_param(%d)", "use %d or more, or leave it out"
+        if not self._security then -- of a cluster that is there already
+            what, remedy = "the cluster's k = %d", "run for a shorter time (-t), or on a cluster made with t:security_param(%d)"
+        end
+        errors.bad_config(what .. " is unsafe: with f = %g, Δ = %d and %d slots a healthy run breaks safety more often than once in "
+            .. "a million; " .. remedy .. " (a scenario that must fail says t.unsafe_k = true)", plan._security, f, plan._delta, W, safe)
     end
 end
 
