@@ -7,7 +7,6 @@ local matrix_folder = require "tfl.report.matrix_folder"
 local sections = require "tfl.report.sections"
 local shell = require "tfl.report.shell"
 local summary = require "tfl.summary"
-local wait = require "tfl.core.wait"
 
 local M = {}
 
@@ -17,14 +16,9 @@ M.is = matrix_folder.is
 local DETAILS_BYTES, EVENTS_BYTES, MESSAGES_BYTES = 3000000, 200000000, 2000000
 --- Cells in a row that are drawn large; seeds of passes that are named beside those that are none.
 local LARGE, PASSES = 24, 12
---- Cells in one go.
-local BREATH = 500
 local ORDER = { "pass", "fail", "inconclusive", "infra", "usage", "interrupted", "running", "waiting", "not run", "unknown" }
 
---- Of many cells a page takes seconds on a busy machine: all else gets its turn meanwhile.
-local function breathe(i)
-    if i % BREATH == 0 then wait.sleep(0) end
-end
+local breathe = matrix_folder.breathe
 
 local function seed_of(cell) return "seed " .. html.text(cell.seed or "?") end
 

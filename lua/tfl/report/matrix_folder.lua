@@ -4,8 +4,11 @@ local folder = require "tfl.report.folder"
 local results = require "tfl.matrix.results"
 local shape = require "tfl.report.shape"
 local sys = require "tfl.core.sys"
+local wait = require "tfl.core.wait"
 
 local M = {}
+
+local BREATH = 500 -- cells in one go
 
 local number, text, integer = "number", "string", "integer"
 
@@ -29,6 +32,12 @@ local cell_shape = {
 ---@field cells tfl.ReportCell[]
 ---@field rows {name: string, cells: tfl.ReportCell[], flaky: boolean|nil}[] cells that differ in the seed alone
 ---@field notes string[]
+
+--- Called for each of many cells, which take seconds on a busy machine: all else gets its turn meanwhile.
+---@param i integer
+function M.breathe(i)
+    if i % BREATH == 0 then wait.sleep(0) end
+end
 
 --- A cell as the page has it; whatever is no pass for certain is none.
 local function cell_of(m, value, i)
@@ -68,7 +77,10 @@ function M.read(dir)
     if not content then errors.usage("report %s: %s", dir, m.notes[1]) end
     for name, value in pairs(shape(content, matrix_shape)) do m[name] = value end
     local list = type(content.cells) == "table" and content.cells or {}
-    for i, value in ipairs(list) do m.cells[i] = cell_of(m, value, i) end
+    for i, value in ipairs(list) do
+        M.breathe(i - 1) -- to read them all took its time, too
+        m.cells[i] = cell_of(m, value, i)
+    end
     if m.totals.cells and m.totals.cells ~= #m.cells then
         m.notes[#m.notes + 1] = ("matrix.json counts %d cells and lists %d."):format(m.totals.cells, #m.cells)
     end
