@@ -35,7 +35,7 @@ rm -rf -- "$logs"
 mkdir -p "$logs/reports"
 seed=${TFL_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 passed=0 failed=0 skipped=0 excused=0
-jobs=${TFL_TEST_JOBS:-4} # specs wait for blocks more than they compute
+jobs=${TFL_TEST_JOBS:-3} # specs wait for blocks, too; four fill two processors no better, and make each other late
 cluster_jobs=2 # of those that need a cluster, which works itself
 export TFL="$root/build/dev/bin/tfl" TFL_TEST_SEED=$seed TFL_TEST_MARK=$$-$seed
 export LUA_PATH="$root/?.lua;$root/?/init.lua;$root/lua/?.lua;$root/lua/?/init.lua;;"
