@@ -73,6 +73,20 @@ k8s.describe("-d k8s", function()
         end
     end)
 
+    it("hears of a node that ended in the last moment before the run is judged", function()
+        local spec = k8s.scenario { k8s.script [[
+            ctx:wait_for_height(2)
+            local kill = {"/usr/local/bin/tfl-node", "--signal", "KILL"}
+            tfl.exec{"kubectl", "-n", os.getenv "K8S_RUNNER_NAMESPACE", "exec", "node-1-0", "--", table.unpack(kill)}
+        ]], "--json" }
+        spec.env.K8S_RUNNER_NAMESPACE = ("tfl-last-%d-0"):format(k8s.seed())
+        local result = support.run(spec)
+        assert.equal(1, result.code, result.text)
+        assert.equal("node_exited", result.summary.error.code)
+        assert.equal("node-1", result.summary.error.node)
+        assert.equal("", k8s.live())
+    end)
+
     it("fails the run when the kernel ends a node for want of memory, and says so", function()
         local run = support.start(k8s.liveness("-t", "60s", "--json"))
         run:wait_output("liveness: run", 90)

@@ -67,10 +67,11 @@ local function told(what, text)
     said = table.concat(said, "\n"):gsub("%s+$", "")
     if #said > SHOWN then said = "… " .. said:sub(-SHOWN):gsub("^%S*%s+", "") end
     local low, hint, code = said:lower(), nil, "spawn"
+    local forbidden = M.forbids(low)
     if low:find("being terminated", 1, true) then
         hint = "somebody has the namespace deleted"
-    elseif M.forbids(low) then
-        hint = M.forbids(low)
+    elseif forbidden then
+        hint = forbidden
     elseif low:find("unauthorized", 1, true) or low:find("must be logged in", 1, true) then
         hint = "the cluster does not know the credentials of this kubeconfig, or they have expired: log in again"
     elseif low:find("getting credentials", 1, true) then
@@ -168,7 +169,9 @@ end
 function Cluster:machines()
     local names, ok, all = {}, pcall(self.read, self, { "get", "nodes" })
     if not ok then
-        all.message = all.message .. "; tfl must list the machines where no StorageClass is the default: disks are folders of theirs then"
+        if M.forbids(all.message:lower()) then
+            all.message = all.message .. "; where no StorageClass is the default, disks are folders of machines, and tfl must list these"
+        end
         error(all, 0)
     end
     for _, machine in ipairs(all.items) do
