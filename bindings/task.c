@@ -14,6 +14,8 @@
 
 enum { HOOK_COUNT = 10000, HOOK_COUNT_INSIST = 1 };
 #define HOG_NS (5 * TFL_S)
+#define HOG_CPU_NS                                                                                           \
+    (1 * TFL_S) /* of it at least this on a processor: a machine that stood still is no script's fault */
 
 static const char TASK_META[] = "tfl.task", BOX_META[] = "tfl.op";
 
@@ -38,7 +40,7 @@ struct tfl_task {
     struct tfl_ready_item item;
     struct box *box;
     int (*push)(lua_State *, struct tfl_op *);
-    int64_t resumed_at;
+    int64_t resumed_at, resumed_cpu;
     struct tfl_waiter *waiters;
     char name[48];
 };
@@ -62,7 +64,8 @@ static void count_hook(lua_State *L, lua_Debug *ar)
     (void)ar;
     if (!task)
         return;
-    if (!task->cancelled && tfl_now(engine->loop) - task->resumed_at > HOG_NS) {
+    if (!task->cancelled && tfl_now(engine->loop) - task->resumed_at > HOG_NS &&
+        tfl_cpu_now() - task->resumed_cpu > HOG_CPU_NS) {
         struct tfl_error err;
         task->cancelled = task->hogged = true;
         luaL_traceback(L, L, NULL, 0);
@@ -117,6 +120,7 @@ static bool resume(struct tfl_ready_item *item, void *arg)
     int n_results = 0;
     task->state = TASK_RUNNING;
     task->resumed_at = tfl_now(engine->loop);
+    task->resumed_cpu = tfl_cpu_now();
     engine->current = task;
     int n_args = task->n_args;
     task->n_args = 0;

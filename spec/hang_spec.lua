@@ -109,6 +109,18 @@ describe("a script with", function()
         assert.equal("script_hog", result.summary.error.code, result.text)
     end)
 
+    it("no endless loop: a script during which the machine stood still", function()
+        local handle = support.start {
+            support.write("s.lua", [[io.stdout:write "here\n" io.stdout:flush()
+                local t = os.clock() while os.clock() - t < 0.5 do end
+                error "it went on"]]),
+        }
+        handle:wait_output "here"
+        handle:stand_still(6)
+        local result = handle:wait(30)
+        assert.matches("it went on", result.err, 1, true)
+    end)
+
     it("an endless loop inside pcall, in a hook", function()
         local result = nodes.run(nodes.scenario(two_nodes .. [[:with_workload(tfl.workload("hog", {start = function()
             while true do pcall(function() while true do end end) end end}))]]))
@@ -121,7 +133,7 @@ describe("a script with", function()
         local result = nodes.run(nodes.scenario(two_nodes .. [[:with_workload(tfl.workload("hog", {start = function()
             local s = ("a"):rep(40); s:find(("a*"):rep(30) .. "b") end}))]]), { timeout = 60 })
         assert.equal(2, result.code, result.text)
-        local text = support.eventually(function() return support.read(support.run_folder() .. "/summary.json") end, 3)
+        local text = support.eventually(function() return support.read(support.run_folder() .. "/summary.json") end, 20)
         assert.truthy(text:find "script_hog", text)
         assert.truthy(support.read(support.run_folder() .. "/events.jsonl"):find "heartbeat_lost")
     end)

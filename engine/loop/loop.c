@@ -84,6 +84,11 @@ int64_t tfl_now(const struct tfl_loop *loop)
     return loop->ev ? clock_ns(CLOCK_MONOTONIC) : loop->virtual_now;
 }
 
+int64_t tfl_cpu_now(void)
+{
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int64_t tfl_wall_now(const struct tfl_loop *loop)
 {
     return loop->ev ? clock_ns(CLOCK_REALTIME) : loop->virtual_wall + loop->virtual_now;

@@ -26,6 +26,7 @@ bool tfl_loop_is_virtual(const struct tfl_loop *loop);
 
 int64_t tfl_now(const struct tfl_loop *loop);      /* monotonic, nanoseconds */
 int64_t tfl_wall_now(const struct tfl_loop *loop); /* since the Unix epoch, nanoseconds */
+int64_t tfl_cpu_now(void); /* what this thread has had of a processor, nanoseconds; also under virtual time */
 
 /* One turn: deferred calls, due timers, then file descriptors. With may_block it sleeps until something happens,
  * else it only looks. False when nothing is armed that could ever happen (of use under virtual time). Never called from
