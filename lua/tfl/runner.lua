@@ -199,6 +199,10 @@ function Run:run_window()
     while not self.ended_early and task.wall_ms() < ends do
         self.capture_over:wait(math.min(0.5, math.max(0.001, (ends - task.wall_ms()) / 1000)))
     end
+    for _ = 1, 100 do -- a session is ended by its own clock just before; a busy host is late for that
+        if not self.session or running == 0 or self.ended_early then break end
+        wait.sleep(0.05)
+    end
     self.window_over = true
     if plan.hand and running > 0 and not self.ended_early then self:not_over() end
 end

@@ -41,7 +41,8 @@ function Terminal:signal(signal) return select(2, support.sh(("kill -s %s -- %d"
 --- What is on the screen and above it, without empty lines at the end.
 ---@return string
 function Terminal:screen()
-    return ((support.read(self.folder .. "/screen") or ""):gsub("^[^\n]*\n", ""):gsub("%s+$", ""))
+    local text = (support.read(self.folder .. "/screen") or ""):gsub("^[^\n]*\n", ""):gsub("%s+$", "")
+    return (text:gsub("\n *%d+%.%ds host: tfl stood still.-busy%s+host", "")) -- told at any time, and no answer to anything
 end
 
 --- Row and column of the cursor, from 0.

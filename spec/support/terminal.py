@@ -78,7 +78,7 @@ while ended is None or select.select([master], [], [], 0)[0]:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             ended = os.waitstatus_to_exitcode(status)
-deadline = time.monotonic() + 2  # what a guardian has to put the modes back
+deadline = time.monotonic() + 10  # what a guardian has to put the modes back
 while termios.tcgetattr(slave)[:4] != before and time.monotonic() < deadline:
     time.sleep(0.02)
 put("modes", json.dumps(termios.tcgetattr(slave)[:4]))
