@@ -5,6 +5,7 @@ local wait = require "tfl.core.wait"
 
 local M = {}
 
+local STUCK_SECONDS = 1 -- who only stood still with the whole host goes on within that
 local HEARD_SECONDS = 10 -- until what was away a moment ago has been heard again
 
 --- Slots that n growths need, all but surely (a normal bound six deviations out, with room for small n).
@@ -42,6 +43,15 @@ local function stuck(run, figures)
     return false
 end
 
+--- Gives a function that says, asked again and again, whether waiting helps nobody any more.
+local function hopeless(run, s1, blind)
+    local since
+    return function()
+        since = not blind() and stuck(run, run:figures(run.s0, s1)) and (since or task.now()) or nil
+        return since and (#run:live_nodes() == 0 or task.now() - since > STUCK_SECONDS)
+    end
+end
+
 --- True when nothing that could still arrive changes what the window shows. Blind: what the nodes had last is not what they have.
 local function settled(run, figures, s1, blind)
     if figures.final == 0 then return false end
@@ -59,11 +69,10 @@ end
 --- Until the chain has decided the window, or cannot.
 local function chain(run, s1, blind)
     if run.ended_early == "stalled" then return end
-    local from, bound = task.now(), M.bound_seconds(run.plan)
+    local from, bound, given_up = task.now(), M.bound_seconds(run.plan), hopeless(run, s1, blind)
     repeat
-        local figures = run:figures(run.s0, s1)
-        if settled(run, figures, s1, blind()) then return end
-        if not blind() and stuck(run, figures) then break end
+        if settled(run, run:figures(run.s0, s1), s1, blind()) then return end
+        if given_up() then break end
         wait.sleep(math.min(0.05, run.plan.slot_seconds / 2))
     until task.now() - from > bound
     run.record:event("settle_timeout", { seconds = task.now() - from })
@@ -80,7 +89,7 @@ local function wait_settled(run)
         if owner.object.built_in and owner.object.settle then owner.object:settle(run) end
     end
     local load = run.plan.load
-    if load then load:settle(run, function() return not blind() and stuck(run, run:figures(run.s0, s1)) end) end
+    if load then load:settle(run, hopeless(run, s1, blind)) end
 end
 
 --- Then nothing is left that could still change the verdict, but the news of a node that ended a moment ago.
