@@ -1,5 +1,6 @@
 --- At the end all nodes that are up are at most `lag` blocks apart, on one chain: their last common block is not deeper than k. Asked of
---- the nodes themselves, and held against the blocks; those that are on their way have 2(Δ + 1) slots, and at least a second, to arrive.
+--- the nodes themselves, and held against the blocks; those that are on their way have 2(Δ + 1) slots to arrive, and a node that does not
+--- answer at once has three seconds.
 local errors = require "tfl.errors"
 local task = require "tfl.core.task"
 local wait = require "tfl.core.wait"
@@ -53,7 +54,7 @@ function Convergence:evaluate(ctx)
     local run = ctx.run
     local plan = run.plan
     local list, silent, lie, first, last
-    local deadline = task.now() + math.max(1, 2 * (plan.delta + 1) * plan.slot_seconds)
+    local deadline = task.now() + math.max(3, 2 * (plan.delta + 1) * plan.slot_seconds)
     repeat
         list, silent, lie = heights(run)
         first, last = list[1], list[#list]
