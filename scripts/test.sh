@@ -127,6 +127,8 @@ in_order() {
     grep -vE "$long|^$" <<<"$all" || true
 }
 
+alone=spec/starved_spec.lua # it keeps all processors busy: after the others
+
 # uses MODULE: the spec files that use this module of spec/support. needs MODULE: is one of them wanted?
 uses() { grep -rlE --include='*_spec.lua' "^local .*\"spec\\.support\\.$1\"" spec || true; }
 needs() {
@@ -149,13 +151,11 @@ slow() {
 
 # compute: the groups that compute, one after the other, on processor time that nobody else wants.
 compute() {
-    local idle=(chrt --idle 0)
     trap stop INT TERM
-    "${idle[@]}" true 2>/dev/null || idle=(nice -n 19)
-    group lint/cppcheck 300 "${idle[@]}" scripts/lint/cppcheck.sh
-    slow lint/clang-tidy 1500 "${idle[@]}" lua5.4 scripts/lint/clang_tidy.lua
-    slow build/clang 900 "${idle[@]}" scripts/test/build.sh fuzz
-    slow fuzz 300 "${idle[@]}" scripts/test/fuzz.sh
+    group lint/cppcheck 600 scripts/test/idle.sh scripts/lint/cppcheck.sh
+    slow lint/clang-tidy 2400 scripts/test/idle.sh lua5.4 scripts/lint/clang_tidy.lua
+    slow build/clang 1800 scripts/test/idle.sh scripts/test/build.sh fuzz
+    slow fuzz 900 scripts/test/idle.sh scripts/test/fuzz.sh
 }
 
 # cluster_specs: those that need a cluster, or a word for each that it is left out.
@@ -192,8 +192,9 @@ group c-specs 300 scripts/test/c_specs.sh
 lua5.4 spec/support/leaks.lua snapshot "$logs/before"
 while IFS= read -r file; do
     beside "${file%_spec.lua}" 500 scripts/test/spec.sh "$file"
-done < <(find spec -name '*_spec.lua' | grep -vxF "$(uses k8s)" | in_order)
+done < <(find spec -name '*_spec.lua' | grep -vxF "$(uses k8s)" | grep -vx "$alone" | in_order)
 join
+[ ! -f "$alone" ] || group "${alone%_spec.lua}" 500 scripts/test/spec.sh "$alone"
 if [ -n "$cluster" ]; then # after the others: they judge by the time that things take
     start_engine "$logs/dockerd.log"
     one cluster 2400 scripts/test/cluster.sh up "$cluster" "$logs/cluster" &

@@ -1,6 +1,6 @@
 -- A host that is really busy: stress-ng takes all processors from nodes that run on the time nobody else wants. What they miss is no
--- fault of the chain; the same miss without it is one, whatever made the nodes late. The workers are as nice as can be: only those nodes
--- suffer.
+-- fault of the chain; the same miss without it is one, whatever made the nodes late. scripts/test.sh runs it alone: where the kernel shares
+-- processors between sessions first, others would have half of them at best.
 local nodes = require "spec.support.nodes"
 local support = require "spec.support"
 support.guard()
@@ -23,8 +23,8 @@ local function under_stress(seconds, which)
         .. "until test -e %s; do sleep 0.05; done; kill $stress; wait $stress; wait $tfl"):format(support.quote(support.tfl),
             nodes.liveness(3, SLOTS), go, support.dir(), WORKERS * tonumber((support.sh "nproc":match "%d+")), seconds or 120, stop)
     local handle = support.start { "-c", script, program = "/bin/sh", env = { TFL_NODE_BIN = program("", which),
-        TESTNET_PRINT_ENDPOINTS = "1" } }
-    handle:wait_output "TESTNET_ENDPOINTS" -- they are ready, and a second or so is left until the window begins
+        TESTNET_PRINT_ENDPOINTS = "1", TFL_READY_SECONDS = "60" } }
+    handle:wait_output("TESTNET_ENDPOINTS", 60) -- they are ready, and a second or so is left until the window begins
     support.write("go", "")
     handle:wait_output("spec: teardown", 90) -- who gets no processor cannot even die
     support.write("stop", "")
@@ -51,7 +51,7 @@ it("so is that of one node which gets no processor to the very end", function()
 end)
 
 it("the same miss without it is a fail", function()
-    local result = nodes.run(nodes.liveness(3, SLOTS), { node = program "--test lead_until_slot=30" })
+    local result = nodes.run(nodes.liveness(3, SLOTS), { node = nodes.with { "--test lead_until_slot=30" } })
     assert.equal(1, result.code, result.text)
     assert.equal("stalled", nodes.expectation(result, "consensus_liveness").code, result.text)
 end)
@@ -65,11 +65,7 @@ it("nodes that hang are late by themselves: a fail, whatever they say when they 
     local events = support.run_folder() .. "/events.jsonl"
     support.eventually(function() return support.read(events):find '"type":"final"' end, 20)
     support.sh("kill -STOP " .. pids)
-    local from = #support.read(events)
-    support.eventually(function() -- as many slots as chance never leaves without a block
-        return select(2, support.read(events):sub(from):gsub('"type":"stale"', "")) >= 3
-    end, 20)
-    support.sh "sleep 4"
+    support.eventually(function() return support.read(events):find '"type":"phase","name":"settle"' end, 60)
     support.sh("kill -CONT " .. pids)
     local result = handle:wait(60)
     assert.equal(1, result.code, result.text)

@@ -9,7 +9,7 @@ fuzz_one() {
     mkdir -p "$new" build/fuzz/artifacts
     if [ ! -d "$kept" ]; then
         echo "not ok $name: it has no corpus; put an input or two into $kept"
-    elif build/fuzz/fuzz/"${name}_fuzz" -max_total_time="${TFL_FUZZ_SECONDS:-10}" -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
+    elif build/fuzz/fuzz/"${name}_fuzz" -max_total_time="${TFL_FUZZ_SECONDS:-10}" -timeout=30 -rss_limit_mb=1024 -print_final_stats=1 \
         -artifact_prefix="build/fuzz/artifacts/$name-" "$new" "$kept" >"$log" 2>&1; then
         echo "ok $name: $(grep -o 'stat::number_of_executed_units: *[0-9]*' "$log" | tr -dc 0-9) inputs"
     else
