@@ -4,7 +4,8 @@
 --     tfl check scenarios/chaos_restart.lua --seed 7       the schedule, before anything starts
 --     tfl scenarios/chaos_restart.lua --seed 7
 --     tfl scenarios/chaos_restart.lua -p twin=true         must fail: a node comes back without peers and stops following (lagging)
-local p = tfl.params{nodes = 4, duration = "40s", twin = {false, help = "the variant that must fail"}}
+local p = tfl.params{nodes = 4, duration = "40s", recovery = {"8s", help = "bound of a recovery"},
+  twin = {false, help = "the variant that must fail"}}
 
 local loner = tfl.workload("loner")
 function loner:start(ctx)
@@ -22,6 +23,6 @@ local s = tfl.scenario("chaos_restart")
   end)
   :with_run_duration(p.duration)
   :expect_consensus_liveness()
-  :expect_recovery{within = "8s"}
+  :expect_recovery{within = p.recovery}
 if p.twin then s:with_workload(loner) end
 s:build()

@@ -134,6 +134,7 @@ function writes:start(ctx)
   local before = #self.acked
   local cut = ctx:isolate(new)
   ctx:sleep "4s"
+  tfl.try(ctx.eventually, ctx, function() return #self.acked > before end, {within = "20s"})
   ctx:figure("acknowledged during the cut", #self.acked - before)
   local counts = cut:heal()
   ctx:log("%s was cut off: %d bytes withheld, %d dials refused", new.name, counts.withheld, counts.refused)

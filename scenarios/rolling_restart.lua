@@ -6,6 +6,7 @@ local p = tfl.params{nodes = 4, duration = "24s", twin = {false, help = "the var
 
 local roll = tfl.workload("roll")
 function roll:start(ctx)
+  if p.twin then ctx:sleep(tfl.slots(45)) end      -- so that what they lose is of the window
   ctx:wait_for_height(p.twin and 25 or 3)
   if p.twin then
     for _, node in ipairs(ctx:nodes()) do node:stop() end

@@ -8,7 +8,7 @@ local p = tfl.params{nodes = 3, twin = {false, help = "the variant that must fai
 local cluster = {nodes = p.nodes, wallets = 2, snapshots = true, topology = function(t) t:full():slot_duration("100ms") end}
 
 tfl.script("snapshot_restore", cluster, function(ctx)
-  ctx:wait_for_height(6)
+  ctx:wait_for_height(20)
   ctx:node(0):stop()
   local copy = ctx:node(0):snapshot("before")
   local height = ctx:node(1):client():consensus_info().height
@@ -20,7 +20,7 @@ tfl.script("snapshot_restore", cluster, function(ctx)
   ctx:eventually(function() return #ctx:node_clients() == p.nodes and ctx:node(0):client():consensus_info() end)
   local back = ctx:node(0):client():consensus_info().height
   ctx:log("was at height %d, is back at %d", height, back)
-  if back < 5 then ctx:fail("node-0 came back at height %d; the snapshot had 5 or more", back) end
+  if back < 19 then ctx:fail("node-0 came back at height %d; the snapshot had 19 or more", back) end
 
   ctx:wait_network_ready()
   local a, b = table.unpack(ctx:wallet_accounts())

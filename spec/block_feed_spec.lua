@@ -25,7 +25,7 @@ local SCRIPT = table.concat({
     "/time/late_slots 200 [7,8]",
     "/text 503 not now",
     "/cryptarchia/events/blocks/stream stream",
-    " 20 " .. row(1, 255, 2, 255),
+    " 1000 " .. row(1, 255, 2, 255),
     " 20 " .. row(2, 1, 4, 1),
     " 20 " .. row(3, 2, 6, 2),
     " 20 " .. row(4, 3, 9, 3),
@@ -46,7 +46,7 @@ local HEAD = [[
             files = {["user.yaml"] = {content = "listen_address: 127.0.0.1:" .. port .. "\n"}}}
         d:start(name)
         clients[name] = client.new{name = name, url = "http://127.0.0.1:" .. port}
-        for _ = 1, 200 do
+        for _ = 1, 1500 do
             if pcall(clients[name].network_info, clients[name]) then return clients[name] end
             wait.sleep(0.02)
         end

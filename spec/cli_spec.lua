@@ -3,6 +3,8 @@ local nodes = require "spec.support.nodes"
 local support = require "spec.support"
 support.guard()
 
+local UNHURRIED = { CONSENSUS_SLOT_TIME = "200ms" } -- a machine may stand still for seconds
+
 local function body(topology, rest)
     return (":topology_with(function(t) %s end)%s:expect_consensus_liveness()"):format(topology, rest or "")
 end
@@ -93,10 +95,10 @@ describe("the environment", function()
     end)
 
     it("gives tfl's own log at the level asked for, and none into the nodes'", function()
-        local result = support.run { nodes.liveness(1, 60), env = { TFL_LOG = "debug" } }
+        local result = support.run { nodes.quick(1), env = { TFL_LOG = "debug" } }
         assert.equal(0, result.code, result.text)
         assert.truthy(result.err:find "tfl debug", result.err)
-        result = support.run { nodes.liveness(1, 60) }
+        result = support.run { nodes.quick(1) }
         assert.is_nil(result.err:find "tfl debug")
     end)
 end)
@@ -140,7 +142,8 @@ end)
 
 describe("a run", function()
     it("ends stdout with the summary in one line, and has every field of the contract", function()
-        local result = support.run { nodes.liveness(2, 60), "--json", "--junit", support.path "out.xml", "--seed", "3" }
+        local result = support.run { nodes.liveness(2, 60), "--json", "--junit", support.path "out.xml", "--seed", "3",
+            env = UNHURRIED }
         assert.equal(0, result.code, result.text)
         local s = result.summary
         for _, field in ipairs {
@@ -176,7 +179,7 @@ describe("a run", function()
     end)
 
     it("draws a live line on a terminal and the summary after it", function()
-        local result = support.run { nodes.liveness(2, 60), tty = true }
+        local result = support.run { nodes.liveness(2, 60), tty = true, env = UNHURRIED }
         assert.equal(0, result.code, result.text)
         assert.truthy(result.out:find "\r.-run %d", result.text)
         assert.truthy(result.out:find "PASS", result.text)
@@ -184,7 +187,7 @@ describe("a run", function()
 
     it("keeps what --out names and refuses one that is in use", function()
         local out = support.path "evidence"
-        assert.equal(0, support.run({ nodes.liveness(1, 60), "--out", out }).code)
+        assert.equal(0, support.run({ nodes.quick(1), "--out", out }).code)
         assert.truthy(support.read(out .. "/summary.json"))
         support.write("full/something", "precious")
         local result = support.run { nodes.liveness(1, 60), "--out", support.path "full" }

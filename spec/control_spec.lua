@@ -5,6 +5,9 @@ support.guard()
 
 local HEAD = nodes.WORKLOAD
 
+-- Twelve seconds, over when the workload is.
+local UNHURRIED = [[:topology_with(function(t) t:nodes(3):full():slot_duration "200ms" end):enable_node_control()]]
+
 -- One run of 3 nodes whose workload is `work`: Lua run inside tfl. Its journal beside the result.
 local function run(work, options)
     options = options or {}
@@ -17,7 +20,7 @@ end
 
 describe("node control", function()
     it("restart, kill, start, pause, resume, stop: state, pid, journal", function()
-        local _, journal = run [[
+        local _, journal = run([[
         function w:start(ctx)
             local n = ctx:node(1)
             equal("running", n:state())
@@ -32,7 +35,7 @@ describe("node control", function()
             n:start()
             ctx:node_control():restart("node-2", {wipe = true})
             ctx:wait_for_height(3)
-        end]]
+        end]], { scenario = UNHURRIED })
         local verbs = {}
         for _, event in ipairs(journal) do
             if event.type == "fault" then
@@ -82,7 +85,7 @@ describe("node control", function()
     end)
 
     it("restart{config, args} takes effect and stays; wipe drops the data and syncs again", function()
-        run [[
+        run([[
         local function count(ctx, pattern)
             local n = 0
             for _ in ctx:logs(1):text():gmatch(pattern) do n = n + 1 end
@@ -102,7 +105,7 @@ describe("node control", function()
             n:restart{wipe = true}
             n:wait_ready()
             ctx:eventually(function() return n:client():consensus_info().height >= before end)
-        end]]
+        end]], { scenario = UNHURRIED })
     end)
 
     it("what is stopped, killed or paused on purpose is no crash, and is not live", function()
@@ -167,7 +170,7 @@ while :; do wait; sleep 0.02; done
 
     -- Over when its workload is.
     local SHORT = [[:topology_with(function(t) t:nodes(2):slot_duration "50ms" end):enable_node_control()]]
-    local STOP = "function w:start(ctx) ctx:wait_for_height(1) ctx:node(1):stop{timeout = '1s'} end"
+    local STOP = "function w:start(ctx) ctx:wait_for_height(1) ctx:node(1):stop{timeout = '10s'} end"
 
     it("and crashes fails the run", function()
         local result = run(STOP, { scenario = SHORT, node = wrapped "kill -SEGV $$", code = 1 })
@@ -188,7 +191,7 @@ while :; do wait; sleep 0.02; done
         local said = support.run { loud, env = { TFL_NODE_BIN = wrapped "exit 7" } }
         assert.truthy(said.err:find("warning: node-1 ended with exit code 7 when it was stopped by SIGTERM", 1, true), said.text)
         for what, code in pairs { [":"] = "stop_forced", ["exit 7"] = "stop_status" } do
-            local result = run(STOP, { scenario = SHORT, node = wrapped(what) })
+            local result = run(what == ":" and STOP:gsub("10s", "1s") or STOP, { scenario = SHORT, node = wrapped(what) })
             local warning = result.summary.warnings[1]
             assert.same({ code, { "node-1" } }, { warning.code, warning.nodes })
             assert.truthy(result.out:find("warning +node%-1 "), result.text)
@@ -199,7 +202,7 @@ while :; do wait; sleep 0.02; done
     end)
 
     it("as it is, by a signal that it hands on, or by SIGKILL, is nothing to tell of", function()
-        for _, work in ipairs { STOP, STOP:gsub("stop{.-}", "kill()"), (STOP:gsub("timeout = '1s'", "how = 'INT'")) } do
+        for _, work in ipairs { STOP, STOP:gsub("stop{.-}", "kill()"), (STOP:gsub("timeout = '10s'", "how = 'INT'")) } do
             local result = run(work, { scenario = SHORT, node = wrapped "exit 143" })
             assert.same({}, result.summary.warnings, result.text)
         end

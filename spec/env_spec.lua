@@ -74,14 +74,14 @@ end)
 
 describe("the environment", function()
     it("XDG_STATE_HOME is where runs lie", function()
-        local result = support.run { nodes.liveness(1, 60), "--json", env = { XDG_STATE_HOME = support.path "elsewhere" } }
+        local result = support.run { nodes.quick(1), "--json", env = { XDG_STATE_HOME = support.path "elsewhere" } }
         assert.equal(0, result.code, result.text)
         assert.truthy(result.summary.dir:find(support.path "elsewhere/tfl/runs/", 1, true), result.summary.dir)
     end)
 
     it("LOGOS_BLOCKCHAIN_TESTS_KEEP_LOGS keeps what the nodes of a pass had", function()
         local function kept(env)
-            local result = support.run { nodes.liveness(1, 60), "--json", env = env }
+            local result = support.run { nodes.quick(1), "--json", env = env }
             assert.equal(0, result.code, result.text)
             return select(2, support.sh("test -d " .. quote(result.summary.dir .. "/nodes/node-0/data"))) == 0
         end

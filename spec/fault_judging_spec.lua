@@ -21,7 +21,7 @@ describe("liveness under faults", function()
             ctx:node(1):kill() ctx:node(2):kill()
             ctx:sleep "4s"
             ctx:node(1):start() ctx:node(2):start()]],
-            { rest = ":expect_consensus_liveness():expect_recovery{within = '4s'}", time = "16s" })
+            { rest = ":expect_consensus_liveness():expect_recovery{within = '10s'}", time = "16s" })
         local e = nodes.expectation(result, "consensus_liveness")
         assert.is_true(e.figures.required < 95, e.message)
         assert.truthy(e.message:find "under faults")
@@ -32,7 +32,8 @@ describe("liveness under faults", function()
             ctx:sleep "5s"
             for i = 0, 2 do ctx:node(i):kill() end]], { rest = ":expect_consensus_liveness()", time = "8s" })
         assert.is_true(nodes.expectation(result, "consensus_liveness").figures.canonical > 20)
-        assert.is_true(result.summary.wall_seconds < 14, result.text)
+        local gave_up = nodes.events(result, "^settle_timeout$")[1]
+        assert.is_true(not gave_up or gave_up.seconds < 2, result.text)
     end)
 
     it("a chain that stands although its stake is online again is stalled", function()
@@ -55,14 +56,14 @@ describe("liveness under faults", function()
     end)
 
     it("a fault that is over only after the window has its time to be recovered from", function()
-        local slow = support.write("bin/slow", ("#!/bin/sh\ntrap 'sleep 1.5; kill $!; wait; exit 0' TERM\n%s \"$@\" &\nwait\n")
-            :format(support.quote(nodes.tfl_node())))
+        local slow = support.write("bin/slow", ("#!/bin/sh\ntrap 'test -e slow || { : >slow; sleep 5; }; kill $!; wait; exit 0' TERM\n"
+            .. "%s \"$@\" &\nwait\n"):format(support.quote(nodes.tfl_node())))
         os.execute("chmod +x " .. support.quote(slow))
         local result = run([[
-            ctx:sleep "3.8s"
-            ctx:node(2):restart()]], { rest = ":expect_recovery{within = '4s'}", time = "4s", node = slow })
+            ctx:sleep(math.max(0, ctx:remaining() - 3))
+            ctx:node(2):restart()]], { rest = ":expect_recovery{within = '8s'}", time = "5s", node = nodes.with { ["node-2"] = slow } })
         assert.equal("pass", nodes.expectation(result, "recovery").verdict)
-        assert.is_true(result.summary.faults[1].to_slot > 80, result.text)
+        assert.is_true(result.summary.faults[1].to_slot > 100, result.text)
     end)
 
     it("a fork that nobody resolves fails once it has been open too long", function()
@@ -95,7 +96,8 @@ describe("liveness under faults", function()
             local faults = ctx:faults()
             assert(#faults == 1 and faults[1].verb == "pause" and faults[1].name == "pause#1", #faults)
             local during = ctx:window(faults[1], "during")
-            assert(during[2] - during[1] >= 19 and during[2] - during[1] <= 40, during[2] - during[1])
+            local slots = (faults[1].t1 - faults[1].t0) / 0.05
+            assert(slots >= 19 and math.abs(during[2] - during[1] - slots) <= 2, slots)
             local before, after = ctx:window("pause#1", "before"), ctx:window("pause#1", "after")
             assert(before[2] == during[1] and after[1] == during[2])
             local figures = ctx:figures{window = during}

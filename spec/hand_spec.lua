@@ -4,10 +4,12 @@ local support = require "spec.support"
 support.guard()
 
 local TOP = 'topology = function(t) t:slot_duration "50ms" end'
+local APART = 'topology = function(t) t:slot_duration "50ms":security_param(200) end' -- what grows apart must not become final
 
 -- Runs a script file whose function holds `body`.
 local function script(options, body, code, flags)
-    local file = support.write("script.lua", ('tfl.script("hand", {%s, %s}, function(ctx)\n%s\nend)\n'):format(options, TOP, body))
+    local file = support.write("script.lua", ('tfl.script("hand", {%s, %s}, function(ctx)\n%s\nend)\n'):format(options,
+        options:find "topology" and "" or TOP, body))
     local result = nodes.run(file, { "--seed", "5", table.unpack(flags or {}) })
     assert.equal(code or 0, result.code, result.text)
     return result
@@ -23,7 +25,7 @@ end
 
 describe("tfl.script", function()
     it("two isolated chains grow; a bridge node joins them; all converge", function()
-        script('nodes = 5, start = "none"', [[
+        script('nodes = 5, start = "none", ' .. APART, [[
             ctx:start_node("node-0", {peers = "none"})
             ctx:start_node("node-1", {peers = {"node-0"}})
             ctx:start_node("node-2", {peers = "none"})
@@ -59,7 +61,7 @@ describe("tfl.script", function()
     end)
 
     it("nodes start before and after a delayed genesis: nothing before it, then one chain", function()
-        script('nodes = 3, start = "none", genesis = "3s"', [[
+        script('nodes = 3, start = "none", genesis = "10s"', [[
             ctx:start_node("node-0", {peers = "none"})
             ctx:start_node("node-1", {peers = {0}})
             ctx:wait_network_ready()
@@ -68,7 +70,7 @@ describe("tfl.script", function()
                 local info = ctx:node(i):client():consensus_info()
                 assert(info.height == 0 and not info.online, "a block before genesis")
             end
-            ctx:wait_for_height(2, {within = "20s"})
+            ctx:wait_for_height(2, {within = "30s"})
             ctx:start_node("node-2", {peers = {0}})
             ctx:eventually(function() return ctx:node(2):client():consensus_info().height >= 4 end)]])
     end)
@@ -83,7 +85,7 @@ describe("tfl.script", function()
     end)
 
     it("two unconnected nodes are peered at run time, through the relay of their link", function()
-        script('nodes = 2, start = "none"', [[
+        script('nodes = 2, start = "none", ' .. APART, [[
             ctx:start_node("node-0", {peers = "none"})
             ctx:start_node("node-1", {peers = "none"})
             ctx:wait_network_ready()
@@ -99,7 +101,7 @@ describe("tfl.script", function()
     end)
 
     it("an address of a node is dialled through its link, so a cut holds", function()
-        script('nodes = 2, start = "none"', [[
+        script('nodes = 2, start = "none", ' .. APART, [[
             ctx:start_node("node-0", {peers = "none"})
             ctx:start_node("node-1", {peers = "none"})
             ctx:wait_network_ready()
@@ -368,7 +370,10 @@ describe("tfl test", function()
             io.stdout:write("dir=", c.ctx.run.dir, "\n") io.stdout:flush()
             c:close()
         end)]])
-        local handle = support.start { "test", file }
+        local slow = support.write("bin/slow", "#!/bin/sh\ntrap 'sleep 2; exit 0' TERM\n" .. support.quote(nodes.tfl_node())
+            .. ' "$@" &\nwhile :; do wait; sleep 0.05; done\n')
+        os.execute("chmod +x " .. support.quote(slow))
+        local handle = support.start { "test", file, env = { TFL_NODE_BIN = slow } }
         local dir = handle:wait_output "dir=([^\n]+)\n"
         handle:signal "INT"
         assert.equal(130, handle:wait(20).code)

@@ -59,7 +59,8 @@ describe("a process", function()
 end)
 
 it("a run has them in its summary, and tells them when it does not pass", function()
-    local result = nodes.run(nodes.scenario(":topology_with(function(t) t:nodes(1):slot_duration '50ms' end):with_workload(w)",
+    local result = nodes.run(nodes.scenario(
+        ":topology_with(function(t) t:nodes(1):slot_duration '50ms' end):with_run_duration '30s':with_workload(w)",
         nodes.WORKLOAD .. "function w:start(ctx) ctx:wait_for_height(1) ctx:sleep '1500ms' ctx:fail 'as it is meant to' end"))
     assert.equal(1, result.code, result.text)
     local host = result.summary.host

@@ -11,7 +11,7 @@ local script = support.root .. "/scripts/build/build_test_image.sh"
 
 --- Runs the script for an image of that name.
 local function build(image, spec)
-    local command = { program = script, env = { LOGOS_BLOCKCHAIN_TESTNET_IMAGE = image } }
+    local command = { program = script, timeout = 240, env = { LOGOS_BLOCKCHAIN_TESTNET_IMAGE = image } }
     for key, value in pairs(spec or {}) do
         if key ~= "env" then command[key] = value end
     end
@@ -36,7 +36,7 @@ docker.describe("build_test_image.sh", function()
         for _, name in ipairs { image, base } do support.sh("docker image rm -f " .. name) end
         support.eventually(function() -- somebody else's build may be under way
             return docker.run "image ls -q --filter dangling=true --filter label=tfl.inputs" == ""
-        end, 20, "no image without a name")
+        end, 60, "no image without a name")
     end)
 
     local function id_of(name) return docker.run("image inspect -f '{{.Id}}' " .. name) end

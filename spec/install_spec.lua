@@ -14,8 +14,7 @@ describe("an installed tfl", function()
     it("runs a scenario of its own with its own node, and needs nothing of the checkout", function()
         local prefix = installed()
         local scenario = support.write("work/mine.lua", [[
-tfl.scenario("mine"):topology_with(function(t) t:nodes(2):slot_duration "50ms" end)
-    :with_run_duration(tfl.slots(60)):expect_consensus_liveness():build()]])
+tfl.script("mine", {nodes = 2, topology = function(t) t:slot_duration "50ms" end}, function(ctx) ctx:wait_for_height(1) end)]])
         local result = support.run { scenario, "--json", program = prefix .. "/bin/tfl", cwd = support.dir() }
         assert.equal(0, result.code, result.text)
         assert.equal("pass", result.summary.verdict)

@@ -22,12 +22,12 @@ end
 describe("kill -9 of tfl", function()
     local function killed(handle)
         assert.is_true(handle:signal "KILL")
-        local result = handle:wait(5)
+        local result = handle:wait(30)
         assert.equal(137, result.code, result.text)
         support.assert_nothing_left()
         local folder = support.run_folder()
         if folder then
-            local text = support.eventually(function() return support.read(folder .. "/summary.json") end, 2, "summary.json")
+            local text = support.eventually(function() return support.read(folder .. "/summary.json") end, 20, "summary.json")
             assert.truthy(text:find "tfl_killed", text)
         end
     end
@@ -77,7 +77,7 @@ describe("Ctrl-C", function()
         local handle = start(nodes.liveness(3, 400))
         handle:wait_output "spec: run"
         handle:signal("INT", true)
-        local result = handle:wait(10)
+        local result = handle:wait(30)
         assert.equal(130, result.code, result.text)
         assert.truthy(result.out:find "^INTERRUPTED", result.text)
         support.assert_nothing_left()
@@ -87,7 +87,7 @@ describe("Ctrl-C", function()
         local handle = start(held "evaluate")
         handle:wait_output "hold: held"
         handle:signal("INT", true)
-        assert.equal(130, handle:wait(10).code)
+        assert.equal(130, handle:wait(30).code)
         support.assert_nothing_left()
     end)
 
@@ -98,7 +98,7 @@ describe("Ctrl-C", function()
         handle:wait_output "spec: ready"
         handle:signal("INT", true)
         handle:signal("INT", true)
-        local result = handle:wait(10)
+        local result = handle:wait(30)
         assert.equal(130, result.code, result.text)
         support.assert_nothing_left()
     end)
@@ -160,7 +160,7 @@ describe("tfl clean", function()
         assert.truthy(guardian:match "%d", "no guardian of " .. handle.pid)
         support.sh("kill -STOP " .. guardian:gsub("\n", " "))
         handle:signal "KILL"
-        handle:wait(5)
+        handle:wait(30)
         support.sh("kill -KILL " .. guardian:gsub("\n", " "))
         local result = support.run { "clean" }
         assert.equal(0, result.code, result.text)

@@ -16,6 +16,14 @@ local HEAD = [[
         local ok, err = pcall(f, ...)
         return not ok and (type(err) == "table" and err.code .. ": " .. err.message or err) or "it worked"
     end
+    local function till(f)
+        for _ = 1, 1000 do
+            local ok, yes = pcall(f)
+            if ok and yes then return end
+            wait.sleep(0.02)
+        end
+        error "not within 20s"
+    end
 ]]
 
 it("starts, drives and ends nodes, and tells of those that end by themselves", function()
@@ -32,18 +40,18 @@ it("starts, drives and ends nodes, and tells of those that end by themselves", f
         state()
         d:start("node-0") state()
         local first = d:pid("node-0")
-        wait.sleep(0.2)
+        till(function() return d:logs "node-0" == "hello\nblue\n" end)
         d:pause("node-0") state()
         d:resume("node-0") state()
         d:restart("node-0", {timeout = 5}) state()
         out.new_pid = d:pid("node-0") ~= first and d:alive("node-0")
-        wait.sleep(0.3)
+        till(function() return #d:logs "node-0" >= 22 end)
         out.log = d:logs("node-0")
         out.log_end = d:logs("node-0", 5)
         d:stop("node-0", {how = "kill"}) state()
         out.refused = code(d.pause, d, "node-0")
         d:start("node-1")
-        wait.sleep(0.3)
+        till(function() return #out.exits == 3 end)
         out.capable = d:capabilities().pause
         d:cleanup()
         watcher:wait(2)
@@ -69,7 +77,7 @@ it("waits for readiness and says who is not ready", function()
         for i = 0, 2 do d:start("node-" .. i) end
         d:wait_ready({"node-1"}, {within = 1})
         local out = {distinct = ports[1] ~= ports[2] and ports[2] ~= ports[3]}
-        out.late = code(d.wait_ready, d, {"node-1", "node-0"}, {within = 0.2, peers = {["node-0"] = 2}})
+        out.late = code(d.wait_ready, d, {"node-1", "node-0"}, {within = 2, peers = {["node-0"] = 2}})
         out.inline = code(d.wait_ready, d, {"node-0", within = 0.2})
         out.gone = code(d.wait_ready, d, {"node-2"}, {within = 20})
         d:cleanup()
@@ -78,7 +86,7 @@ it("waits for readiness and says who is not ready", function()
         return out
     ]], support.dir())
     assert.is_true(got.distinct, result.text)
-    local late = "^not_ready: node%-0: no HTTP answer on 127.0.0.1:%d+/cryptarchia/info within 0.2s %(last: .*refused"
+    local late = "^not_ready: node%-0: no HTTP answer on 127.0.0.1:%d+/cryptarchia/info within 2s %(last: .*refused"
     assert.truthy(got.late:find(late), got.late)
     assert.truthy(got.inline:find "^not_ready", got.inline)
     assert.truthy(got.gone:find "^exited: node%-2: ended before it was ready %(exit code 1%); its log ends: gone", got.gone)

@@ -6,7 +6,7 @@ support.guard()
 
 describe("tfl's own log", function()
     it("is text, or JSON with TFL_LOG_FORMAT=json; other formats are refused", function()
-        local result = support.run { nodes.liveness(1, 60), "--quiet", env = { TFL_LOG = "debug", TFL_LOG_FORMAT = "json" } }
+        local result = support.run { nodes.quick(1), "--quiet", env = { TFL_LOG = "debug", TFL_LOG_FORMAT = "json" } }
         assert.equal(0, result.code, result.text)
         local n = 0
         for line in result.err:gmatch "[^\n]+" do
@@ -37,9 +37,9 @@ describe("tfl's own log", function()
 end)
 
 --- A run of one node for a moment, with a workload.
-local function short(body, more)
-    return nodes.scenario((":topology_with(function(t) t:nodes(2):slot_duration '50ms' end):with_run_duration(tfl.slots(40))"
-        .. ":with_workload(w)%s"):format(more or ""), nodes.WORKLOAD .. ("function w:start(ctx) %s end"):format(body or ""))
+local function short(body, more, slots)
+    return nodes.scenario((":topology_with(function(t) t:nodes(2):slot_duration '50ms' end):with_run_duration(tfl.slots(%d))"
+        .. ":with_workload(w)%s"):format(slots or 40, more or ""), nodes.WORKLOAD .. ("function w:start(ctx) %s end"):format(body or ""))
 end
 
 describe("the nodes' logs", function()
@@ -171,7 +171,7 @@ describe("expect_no_log", function()
                 equal(true, #found > 30, #found)
                 equal("last\n", ctx:logs(0):text(5))
             end]])
-        local result = nodes.run(file, { "--keep" })
+        local result = nodes.run(file, { "--keep", timeout = 180, env = { TFL_READY_SECONDS = "120" } })
         assert.equal(1, result.code, result.text)
         assert.equal("log_cut", nodes.expectation(result, "no_log").code, result.text)
         assert.matches("older lines of node-0 are gone", nodes.expectation(result, "no_log_2").message, 1, true)
@@ -225,7 +225,7 @@ end)
 describe("the summary of a run that failed", function()
     it("has the last lines of trouble, with time and slot", function()
         local result = nodes.run(short([[ctx:wait_for_height(2) ctx:node(0):kill()
-            ctx:eventually(function() return ctx:logs(1):grep "WARN"[1] end) ctx:fail "as it is meant to"]], ":enable_node_control()"))
+            ctx:eventually(function() return ctx:logs(1):grep "WARN"[1] end) ctx:fail "as it is meant to"]], ":enable_node_control()", 400))
         assert.equal(1, result.code, result.text)
         assert.equal(1, #result.summary.log_lines, result.text)
         assert.matches("node%-1 %d+%.%ds %(slot %d+%) WARN .*  logs/logos%-blockchain%-node%-1%.log:%d+\n", result.out)
@@ -238,7 +238,7 @@ trap 'echo "$(date -u +%%FT%%T.%%3NZ) WARN  my peers are gone"; exit 0' TERM
 while :; do wait; sleep 0.02; done
 ]]):format(support.quote(nodes.tfl_node())))
         os.execute("chmod +x " .. support.quote(node))
-        local result = nodes.run(short 'ctx:wait_for_height(1) ctx:fail "as it is meant to"', { node = node })
+        local result = nodes.run(short('ctx:wait_for_height(1) ctx:fail "as it is meant to"', "", 400), { node = node })
         assert.equal(1, result.code, result.text)
         assert.matches("WARN  my peers are gone", support.read(result.summary.nodes_detail[1].log), 1, true)
         assert.is_nil(result.out:find "peers are gone", result.text)

@@ -22,7 +22,7 @@ local function scenario(work, rest)
 end
 
 local function run(work, rest, code)
-    local result = nodes.run(scenario(work, rest), { "--seed", "11" })
+    local result = nodes.run(scenario(work, rest), { "--seed", "11", "-t", "9s" })
     assert.equal(code or 0, result.code, result.text)
     return result, nodes.events(result, "^fault")
 end
@@ -118,10 +118,10 @@ describe("one thing at a time", function()
             ctx:sleep "0.2s"
             print "waits"
             ctx:sleep "60s"
-        end]], "--quiet" }
+        end]], "--quiet", "-t", "30s" }
         handle:wait_output "waits"
         handle:signal("INT", true)
-        assert.equal(130, handle:wait(10).code)
+        assert.equal(130, handle:wait(30).code)
     end)
 end)
 
@@ -141,6 +141,7 @@ describe("what is left on", function()
             ctx:node(2):pause()
             local list = ctx:faults()
             equal("pause#1 partition#2 link#3 pause#4", list[1].name .. " " .. list[2].name .. " " .. list[3].name .. " " .. list[4].name)
+            ctx:eventually(function() return cut:bit() end)
             equal(true, list[2]:bit()) equal(nil, list[2].t1)
         end]], ":enable_node_control{links = true}")
         local ended = {}

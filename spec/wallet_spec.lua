@@ -184,7 +184,7 @@ function sender:start(ctx)
     ctx:log("transactions %d transfers %d inscriptions %d value %d of %d findings %d balance %d", report.transactions,
         report.transfers, report.inscriptions, report.value, report.genesis_value, report.n_findings, (b:balance()))
 end
-tfl.scenario("replayed"):topology_with(function(t) t:nodes(2):slot_duration "100ms" end):with_run_duration(tfl.slots(60))
+tfl.scenario("replayed"):topology_with(function(t) t:nodes(2):slot_duration "100ms" end):with_run_duration(tfl.slots(120))
     :wallets(2, {balance = 1000}):with_workload(sender):expect_consensus_liveness():build()
 ]]
 

@@ -66,8 +66,8 @@ docker.describe("nodes in containers", function()
         local to = support.path "logs"
         local function run(env)
             env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE, env.LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD = image(), "1"
-            env.CONSENSUS_SLOT_TIME, env.LOGOS_BLOCKCHAIN_LOG_DIR = "100ms", to
-            local result = support.run { "scenarios/liveness.lua", "-d", "compose", "-n", "2", "-t", "8s", "--keep", "--json", env = env }
+            env.CONSENSUS_SLOT_TIME, env.LOGOS_BLOCKCHAIN_LOG_DIR = "200ms", to
+            local result = support.run { "scenarios/liveness.lua", "-d", "compose", "-n", "2", "-t", "12s", "--keep", "--json", env = env }
             assert.equal(0, result.code, result.text)
             local name = result.summary.dir:match "[^/]+$"
             local log = support.read(("%s/%s/logos-blockchain-node-1.log"):format(to, name))

@@ -25,7 +25,7 @@ docker.describe("-d compose", function()
 
     --- What run and start take, with the image of these specs and short slots.
     local function compose(spec)
-        local env = { LOGOS_BLOCKCHAIN_TESTNET_IMAGE = image(), CONSENSUS_SLOT_TIME = "100ms", LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD = "1" }
+        local env = { LOGOS_BLOCKCHAIN_TESTNET_IMAGE = image(), CONSENSUS_SLOT_TIME = "200ms", LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD = "1" }
         for name, value in pairs(spec.env or {}) do env[name] = value end
         spec.env = env
         return spec
@@ -43,7 +43,7 @@ docker.describe("-d compose", function()
     end
 
     it("passes as on the host, in containers without rights, and takes away all it made", function()
-        local run = support.start(liveness("-t", "8s", "--keep", "--json"))
+        local run = support.start(liveness("-t", "12s", "--keep", "--json"))
         run:wait_output("liveness: run", 60)
         local names = {}
         for name in containers('{{.Label "tfl.node"}}'):gmatch "%S+" do names[#names + 1] = name end
@@ -78,7 +78,7 @@ docker.describe("-d compose", function()
     end)
 
     it("gives up on containers that are not ready in time", function()
-        local spec = liveness("-t", "8s")
+        local spec = liveness("-t", "12s")
         spec.env.COMPOSE_RUNNER_HTTP_TIMEOUT_SECS = "0.001"
         local result = support.run(spec)
         assert.equal(3, result.code, result.text)
@@ -168,22 +168,22 @@ docker.describe("-d compose", function()
     end)
 
     it("makes a missing image, with a word, and never pulls one", function()
-        local spec = liveness("-t", "8s")
+        local spec = liveness("-t", "12s")
         spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE, spec.env.LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD = image() .. "-made", nil
-        spec.env.LOGOS_BLOCKCHAIN_BINARIES_TAR, spec.timeout = bundle(), 120
+        spec.env.LOGOS_BLOCKCHAIN_BINARIES_TAR, spec.timeout = bundle(), 240 -- others may be making one
         local made = support.run(spec)
         support.sh("docker image rm -f " .. image() .. "-made")
         assert.equal(0, made.code, made.text)
         assert.matches("compose: there is no image " .. image() .. "-made here: making it", made.err, 1, true)
         assert.falsy(made.err:find("anew", 1, true), made.err)
-        spec = liveness("-t", "8s")
+        spec = liveness("-t", "12s")
         spec.env.LOGOS_BLOCKCHAIN_SKIP_IMAGE_BUILD, spec.env.LOGOS_BLOCKCHAIN_FORCE_IMAGE_BUILD = "false", "yes"
         spec.env.LOGOS_BLOCKCHAIN_BINARIES_TAR = support.write("bad.tar.gz", "no")
         made = support.run(spec)
         assert.equal(3, made.code, made.text)
         assert.matches("compose: making the image " .. image() .. " anew", made.err, 1, true)
         assert.matches("bad.tar.gz: it cannot be unpacked", made.text, 1, true)
-        spec = liveness("-t", "8s")
+        spec = liveness("-t", "12s")
         spec.env.LOGOS_BLOCKCHAIN_TESTNET_IMAGE = "tfl-spec-none:1"
         local result = support.run(spec)
         assert.equal(3, result.code, result.text)
@@ -232,7 +232,7 @@ time.sleep(600)]]):format(port) }:wait_output "held"
     end)
 
     it("shows what the compose tool says when it fails", function()
-        local spec = liveness("-t", "8s")
+        local spec = liveness("-t", "12s")
         spec.env.COMPOSE_RUNNER_HOST = "203.0.113.7" -- no address of this host
         local result = support.run(spec)
         assert.equal(3, result.code, result.text)
@@ -243,7 +243,7 @@ time.sleep(600)]]):format(port) }:wait_output "held"
     end)
 
     it("drives a stack that is up, and leaves it up", function()
-        local spec = liveness("-t", "8s")
+        local spec = liveness("-t", "12s")
         spec.env.COMPOSE_RUNNER_PRESERVE = "1"
         local result = support.run(spec)
         local project = result.err:match "%-%-attach (%S+)"
@@ -251,7 +251,7 @@ time.sleep(600)]]):format(port) }:wait_output "held"
         local ids = containers "{{.ID}}"
         -- not the middle of the star: without it the others would part for good, if it took long to come back
         docker.run("kill " .. containers("{{.Names}}"):match "%S*node%-2%S*")
-        result = support.run(compose { "-d", "compose", "--attach", project, "-t", "8s", script([[
+        result = support.run(compose { "-d", "compose", "--attach", project, "-t", "50s", script([[
             local height = ctx:node(0):client():consensus_info().height
             assert(height > 10, "it is the chain that was there")
             ctx:node(1):kill()
@@ -264,15 +264,15 @@ time.sleep(600)]]):format(port) }:wait_output "held"
         assert.equal(0, result.code, result.text)
         assert.matches("node-2 was exited (137), started again", result.err, 1, true)
         assert.equal(ids, containers "{{.ID}}")
-        result = support.run(compose { "-d", "compose", "--attach", project, "-t", "8s", script "ctx:node(0)" })
+        result = support.run(compose { "-d", "compose", "--attach", project, "-t", "12s", script "ctx:node(0)" })
         assert.equal(2, result.code, result.text)
         assert.matches("there node-2 dials nodes {0}, in this scenario {0, 1}", result.text, 1, true)
-        result = support.run(compose { "scenarios/transactions.lua", "-d", "compose", "--attach", project, "-t", "8s" })
+        result = support.run(compose { "scenarios/transactions.lua", "-d", "compose", "--attach", project, "-t", "12s" })
         assert.equal(2, result.code, result.text)
         assert.matches("node-0 has another deployment.yaml", result.text, 1, true)
         assert.equal(2, support.run(compose { "scenarios/liveness.lua", "-d", "compose", "--attach", project, "-n", "4" }).code)
         local file = support.write("long.lua", 'tfl.script("long", {nodes = 3}, function(ctx) ctx:log "drives" ctx:sleep "60s" end)')
-        local run = support.start(compose { "-d", "compose", "--attach", project, file, "-t", "20s" })
+        local run = support.start(compose { "-d", "compose", "--attach", project, file, "-t", "50s" })
         run:wait_output("drives", 60)
         result = support.run { "clean" }
         assert.equal(0, result.code, result.text)
@@ -291,7 +291,7 @@ time.sleep(600)]]):format(port) }:wait_output "held"
 
     for _, name in ipairs { "COMPOSE_RUNNER_PRESERVE", "TESTNET_RUNNER_PRESERVE" } do
         it("leaves the stack when asked to by " .. name .. ", until it is cleaned", function()
-            local spec = liveness("-t", "8s")
+            local spec = liveness("-t", "12s")
             spec.env[name], spec.env.TESTNET_PRINT_ENDPOINTS = "1", "1"
             spec.env.LOGOS_BLOCKCHAIN_CFGSYNC_PORT = "4400"
             local result = support.run(spec)

@@ -19,7 +19,7 @@ k8s.describe("-d k8s --attach", function()
     end
     --- A run in a namespace, attached to what a selector finds.
     local function attached(namespace, selector, ...)
-        return on_cluster { env = { K8S_RUNNER_NAMESPACE = namespace }, "-d", "k8s", "--attach", selector, "-t", "100s", "--json", ... }
+        return on_cluster { env = { K8S_RUNNER_NAMESPACE = namespace }, "-d", "k8s", "--attach", selector, "-t", "150s", "--json", ... }
     end
     local function script(code, nodes)
         return support.write("script.lua", ('tfl.script("byhand", {nodes = %d, topology = function(t) t:full():security_param(60) end}, '
@@ -27,7 +27,7 @@ k8s.describe("-d k8s --attach", function()
     end
     --- Namespace and selector of a run that has left its nodes there.
     local function preserved(file)
-        local result = support.run(on_cluster { "-d", "k8s", "-t", "12s", file or script "ctx:wait_for_height(4)",
+        local result = support.run(on_cluster { "-d", "k8s", "-t", file and "12s" or "60s", file or script "ctx:wait_for_height(4)",
             env = { K8S_RUNNER_PRESERVE = "1" } })
         assert.equal(0, result.code, result.text)
         local namespace, selector = result.err:match "K8S_RUNNER_NAMESPACE=(%S+) tfl SCENARIO.lua %-d k8s %-%-attach (%S+) drives it"
@@ -61,9 +61,9 @@ k8s.describe("-d k8s --attach", function()
         assert.equal(before, pods(namespace))
         result = support.run(attached(namespace, selector, script [[
             ctx:node(1):kill()
-            ctx:node(2):restart() ctx:node(2):wait_ready{within = "30s"}
+            ctx:node(2):restart() ctx:node(2):wait_ready{within = "60s"}
             ctx:node(0):pause() ctx:node(0):resume()
-            ctx:node(1):start() ctx:node(1):wait_ready{within = "30s"}
+            ctx:node(1):start() ctx:node(1):wait_ready{within = "60s"}
             local height = ctx:node(1):client():consensus_info().height
             ctx:wait_for_height(height + 2)
             ctx:node(1):stop()
@@ -84,7 +84,7 @@ k8s.describe("-d k8s --attach", function()
             assert.equal(2, result.code, result.text)
         end
         support.sh("mkdir -p " .. support.path "state/tfl/targets")
-        local run = support.start(attached(namespace, selector, script 'ctx:log "drives" ctx:sleep "50s"'))
+        local run = support.start(attached(namespace, selector, script 'ctx:log "drives" ctx:sleep "90s"'))
         run:wait_output("drives", 60)
         local target = support.json(support.sh("cat " .. support.path "state/tfl/targets/*.json"))[2]
         assert.equal("k8s", target.labels.deployer)

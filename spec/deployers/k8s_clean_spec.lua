@@ -45,7 +45,7 @@ k8s.describe("tfl clean on a cluster", function()
         end
         run:signal "KILL"
         run:wait()
-        support.eventually(function() return k8s.live() == "" end, 10, "the namespace told to go")
+        support.eventually(function() return k8s.live() == "" end, 30, "the namespace told to go")
         result = support.run(k8s.on_cluster { "clean" })
         assert.is_nil(result.out:find("deleted in Kubernetes", 1, true), result.text)
     end)

@@ -9,7 +9,8 @@ k8s.describe("faults on k8s", function()
     after_each(k8s.delete_left)
 
     it("chaos_restart", function()
-        local summary = twins.check("chaos_restart", "consensus_liveness", "lagging", k8s.scenario { "-t", "40s", timeout = 200 })
+        local summary = twins.check("chaos_restart", "consensus_liveness", "lagging", k8s.scenario {
+            "-t", "40s", "-p", "recovery=20s", timeout = 200 })
         assert.equal("restart", summary.faults[1].verb)
     end)
 

@@ -93,7 +93,7 @@ k8s.describe("-d k8s with link faults", function()
             local began = os.time()
             assert(cut:heal().refused >= 3)
             assert(os.time() - began >= 9, "it did not wait")
-            late:wait_ready{within = "30s"}
+            late:wait_ready{within = "60s"}
             assert(late:client():network_info().n_peers == 2)
             for _, word in ipairs{"STOP", "CONT"} do
                 local said = tfl.exec{"sh", "-c", "EXEC " .. word, timeout = "20s"}
@@ -101,7 +101,7 @@ k8s.describe("-d k8s with link faults", function()
                 if word == "STOP" then ctx:sleep "2s" end
             end
             ctx:eventually(function() return ctx:faults()[#ctx:faults()].verb == "stall" end, {within = "20s"})
-            late:wait_ready{within = "30s"}
+            late:wait_ready{within = "60s"}
         ]]):gsub("EXEC", exec("$K8S_RUNNER_NAMESPACE", "tfl-node --signal")))) }
         local result = support.run(spec)
         assert.equal(0, result.code, result.text)
@@ -145,6 +145,6 @@ k8s.describe("-d k8s with link faults", function()
         assert.is_false(pod.spec.automountServiceAccountToken)
         run:signal "KILL"
         run:wait()
-        support.eventually(function() return not lives(name) end, 10, "the namespace told to go")
+        support.eventually(function() return not lives(name) end, 30, "the namespace told to go")
     end)
 end)

@@ -14,7 +14,7 @@ k8s.describe("nodes on k8s", function()
             ctx:wait_for_height(3)
             node:stop()
             assert(node:state() == "stopped")
-            node:start() node:wait_ready{within = "30s"}
+            node:start() node:wait_ready{within = "60s"}
             node:pause()
             assert(not tfl.try(function() return node:client():consensus_info{timeout = "500ms"} end))
             node:resume()
@@ -22,13 +22,13 @@ k8s.describe("nodes on k8s", function()
             node:kill()
             ctx:node(0):kill() -- nobody can tell it what it has lost
             node:start()
-            ctx:eventually(function() return height() >= h end, {within = "30s"})
-            ctx:node(0):start() ctx:node(0):wait_ready{within = "30s"}
-            node:wait_ready{within = "30s"}
-            node:restart{wipe = true} node:wait_ready{within = "30s"}
-            node:restart{args = {"--test", "drop_every=1000"}} node:wait_ready{within = "30s"}
+            ctx:eventually(function() return height() >= h end, {within = "60s"})
+            ctx:node(0):start() ctx:node(0):wait_ready{within = "60s"}
+            node:wait_ready{within = "60s"}
+            node:restart{wipe = true} node:wait_ready{within = "60s"}
+            node:restart{args = {"--test", "drop_every=1000"}} node:wait_ready{within = "60s"}
             local late = ctx:start_node("Late_One", {peers = {0, 1}})
-            late:wait_ready{within = "30s"}
+            late:wait_ready{within = "60s"}
             assert(late:client():network_info().n_peers >= 2)
         ]] })
         assert.equal(0, result.code, result.text)
@@ -66,9 +66,9 @@ print("release " + sys.argv[3])
         local spec = k8s.scenario { k8s.script [[
             ctx:wait_for_height(2)
             ctx:node(1):stop()
-            ctx:start_node("late", {peers = {0}}):wait_ready{within = "30s"}
+            ctx:start_node("late", {peers = {0}}):wait_ready{within = "60s"}
             assert(ctx:node(1):state() == "stopped")
-            ctx:node(1):start() ctx:node(1):wait_ready{within = "30s"}
+            ctx:node(1):start() ctx:node(1):wait_ready{within = "60s"}
         ]] }
         spec.env.PATH, spec.env.K8S_RUNNER_DEBUG = helm:match "^(.*)/" .. ":" .. os.getenv "PATH", "1"
         local result = support.run(spec)

@@ -60,18 +60,18 @@ k8s.describe("settings of -d k8s", function()
     it("leaves alone what another run has in a namespace, and takes several with a prefix each", function()
         local ns = "tfl-several-" .. support.dir():match "%w+$":lower()
         k8s.run("create namespace " .. ns)
-        local function run_of(release)
-            local spec = k8s.liveness("-t", "20s")
+        local function run_of(release, time)
+            local spec = k8s.liveness("-t", time)
             spec.env.K8S_RUNNER_NAMESPACE, spec.env.K8S_RUNNER_RELEASE = ns, release
             return spec
         end
-        local first = support.start(run_of())
+        local first = support.start(run_of(nil, "45s")) -- still there when the second is refused
         first:wait_output("liveness: run", 90)
-        local second = support.run(run_of())
+        local second = support.run(run_of(nil, "45s"))
         assert.equal(3, second.code, second.text)
         assert.matches('"node-0" already exists', second.text, 1, true)
         assert.matches("somebody else has objects of these names in the namespace: K8S_RUNNER_RELEASE gives", second.text, 1, true)
-        second = support.run(run_of "other")
+        second = support.run(run_of("other", "20s"))
         assert.equal(0, second.code, second.text)
         local result = first:wait(90)
         assert.equal(0, result.code, result.text)

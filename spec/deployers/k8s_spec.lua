@@ -51,7 +51,7 @@ k8s.describe("-d k8s", function()
             support.eventually(function() return k8s.live() ~= "" end, 30, "a namespace")
             run:signal "KILL"
             run:wait()
-            support.eventually(function() return k8s.live() == "" end, 10, "the namespace told to go")
+            support.eventually(function() return k8s.live() == "" end, 30, "the namespace told to go")
         end
     end)
 

@@ -158,6 +158,19 @@ static inline int world_number(struct world *w, const char *name, int timeout_ms
     fail_msg("%s: no number within %d ms", name, timeout_ms);
     return 0;
 }
+/* Waits until DIR/name holds a text. */
+static inline void world_says(struct world *w, const char *name, const char *text)
+{
+    int64_t end = tfl_now(w->loop) + 20 * TFL_S;
+    for (bool found = false; !found;) {
+        char *got = world_read(w, name);
+        found = strstr(got, text) != NULL;
+        if (!found && tfl_now(w->loop) > end)
+            fail_msg("%s does not say %s within 20 s, but: %s", name, text, got);
+        free(got);
+        world_for(w, 5);
+    }
+}
 /* Waits until the process is gone; false after timeout_ms. */
 static inline bool world_gone(struct world *w, pid_t pid, int timeout_ms)
 {

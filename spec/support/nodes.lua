@@ -66,6 +66,13 @@ function nodes.liveness(n, slots, shape)
         .. ":with_run_duration(tfl.slots(%d)):expect_consensus_liveness()"):format(n, shape or "network_star()", slots))
 end
 
+--- Passes once one of its nodes has a block, however late: for specs that want any run.
+function nodes.quick(n)
+    return support.write("spec.lua", ([[
+tfl.script("spec", {nodes = %d, topology = function(t) t:slot_duration "50ms" end}, function(ctx) ctx:wait_for_height(1) end)
+]]):format(n))
+end
+
 --- Runs tfl on a file with --json, and gives the result.
 function nodes.run(file, options)
     options = options or {}

@@ -9,7 +9,7 @@
 #include "fake_http.h"
 #include "stand_in_files.h"
 
-enum { MAX_BLOCKS = 65536, MAX_TXS = 4096, GREET_MS = 100, ALIVE_MS = 2000, AFTER = 2, DATAGRAM = 60000 };
+enum { MAX_BLOCKS = 65536, MAX_TXS = 4096, GREET_MS = 100, ALIVE_MS = 2000, AFTER = 6, DATAGRAM = 60000 };
 
 struct block {
     struct tfl_hash id, parent, root;

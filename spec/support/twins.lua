@@ -15,8 +15,12 @@ function twins.check(name, expectation, code, spec)
         table.move(spec, 1, #spec, #words + 1, words)
         return support.start(words)
     end
-    local good, bad = start(false), start(true)
-    local result, twin = good:wait(spec.timeout or 100), bad:wait(spec.timeout or 100) -- both have cleaned up before anything fails
+    local result, twin
+    for _ = 1, 2 do
+        local good, bad = start(false), start(true)
+        result, twin = good:wait(spec.timeout or 100), bad:wait(spec.timeout or 100) -- both have cleaned up before anything fails
+        if not support.too_slow(result) and not support.too_slow(twin) then break end
+    end
     assert.equal(0, result.code, result.text)
     assert.equal(1, twin.code, twin.text)
     local seen
