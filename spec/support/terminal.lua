@@ -83,9 +83,14 @@ end
 
 local function prompts(screen) return select(2, screen:gsub("\ntfl>", "")) end
 
---- Types a line, and waits until its prompt is back; gives what came between.
+--- Types a line at a prompt, and waits until its prompt is back; gives what came between.
 function Terminal:line(text, within)
-    local before = prompts(self:screen())
+    local before
+    support.eventually(function() -- while news is written there is no prompt for a moment
+        local screen = self:screen()
+        before = prompts(screen)
+        return screen:find "\n[t.][f.][l.]>[^\n]*$"
+    end, 20, function() return ("a prompt for %q; the screen is:\n%s"):format(text, self:screen()) end)
     self:keys(text .. "\r")
     support.eventually(function()
         local screen = self:screen()
