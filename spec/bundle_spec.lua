@@ -190,8 +190,8 @@ describe("tfl with LOGOS_BLOCKCHAIN_BINARIES_TAR", function()
         support.eventually(function() return support.read(support.path "begun") end, 20)
         assert.equal(1, #unpacked())
         handle:signal "KILL"
-        handle:wait(5)
-        support.eventually(function() return #unpacked() == 0 end, 5, "an empty folder of bundles")
+        handle:wait(30)
+        support.eventually(function() return #unpacked() == 0 end, 20, "an empty folder of bundles")
     end)
 
     it("says that the disk is full", function()

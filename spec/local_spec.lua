@@ -54,7 +54,7 @@ it("starts, drives and ends nodes, and tells of those that end by themselves", f
         till(function() return #out.exits == 3 end)
         out.capable = d:capabilities().pause
         d:cleanup()
-        watcher:wait(2)
+        watcher:wait(20)
         return out
     ]], support.dir())
     assert.same({ "not started", "running", "paused", "running", "running", "stopped" }, got.states, result.text)

@@ -123,7 +123,7 @@ describe("what was run", function()
         handle:wait_output "%[1/3%] PASS"
         wait_window(out, 2)
         handle:signal "KILL"
-        handle:wait(5)
+        handle:wait(30)
         support.assert_nothing_left()
         support.write("go", "")
         local result = support.run { "matrix", "--resume", out }

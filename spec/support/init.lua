@@ -99,7 +99,7 @@ end
 --- Calls fn every 20 ms until it gives something true, and returns that. After `within` seconds it fails with `what`
 -- (a string or a function that makes one) or fn's last error.
 function support.eventually(fn, within, what)
-    local deadline = system.monotime() + (within or 5)
+    local deadline = system.monotime() + (within or 15)
     local last
     repeat
         local ok, value = pcall(fn)
@@ -114,7 +114,7 @@ function support.eventually(fn, within, what)
     if type(what) == "function" then
         what = what()
     end
-    error(("not within %gs: %s"):format(within or 5, tostring(what or last or "the condition never held")), 2)
+    error(("not within %gs: %s"):format(within or 15, tostring(what or last or "the condition never held")), 2)
 end
 
 -- env(1) and the program with its arguments, as one command of sh.
@@ -308,7 +308,7 @@ end
 function support.http(port, path, within)
     local get = ("GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n"):format(path)
     local script = ("exec 3<>/dev/tcp/127.0.0.1/%d && printf '%s' >&3 && cat <&3"):format(port, get)
-    local out, code = support.sh(("timeout %g bash -c %s"):format(within or 5, quote(script)))
+    local out, code = support.sh(("timeout %g bash -c %s"):format(within or 15, quote(script)))
     return code == 0 and out or nil
 end
 
