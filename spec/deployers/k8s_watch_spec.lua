@@ -110,3 +110,36 @@ it("asks in the time zone that a machine of the cluster stamps lines with", func
     assert.equal("a\nb\n", got.log)
     assert.same({ "the start", "2020-01-01T10:00:01%2B02:00" }, got.asked)
 end)
+
+it("bears a container that could not be made at first, and tells why when that goes on", function()
+    local got, result = in_run [[
+        local deployer, task, wait = require "tfl.deployers.k8s".class, require "tfl.core.task", require "tfl.core.wait"
+        local tell
+        local own = {name = "node-0", pod = "p", changed = wait.signal()}
+        local self = setmetatable({
+            settings = {deployment_seconds = 60}, by_pod = {p = own}, by_object = {}, tasks = {},
+            core = {state = function() return "running" end},
+            cluster = {follow = function(_, kind, _, each) if kind == "pods" then tell = each end wait.sleep(60) end},
+        }, {__index = deployer})
+        local function pod(state)
+            tell("MODIFIED", {metadata = {name = "p", uid = "u"}, status = {containerStatuses = {{name = "node", state = state}}}})
+        end
+        local failing = {waiting = {reason = "CreateContainerConfigError", message = "failed to create subPath directory"}}
+        self:begin_watch()
+        while not tell do wait.sleep(0.01) end
+        pod(failing)
+        task.spawn("kubelet", function() wait.sleep(0.5) pod{running = {}} end)
+        self:wait_running(own)
+        own.running, own.failing = nil, nil
+        pod(failing)
+        own.failing.since = task.now() - 29.5
+        pod(failing)
+        local began = task.now()
+        local ok, err = pcall(self.wait_running, self, own)
+        for one in pairs(self.tasks) do one:cancel() end
+        return {ok = ok, message = tostring(err), took = task.now() - began}
+    ]]
+    assert.is_false(got.ok, result.text)
+    assert.matches("node-0: its pod cannot run: CreateContainerConfigError: failed to create subPath directory", got.message, 1, true)
+    assert.is_true(got.took >= 0.4, got.took)
+end)

@@ -26,6 +26,7 @@ for _, part in ipairs { "watch", "stop", "beside", "links" } do
 end
 
 local FIRST_PORT = 8080 -- each pod has an address of its own, so all nodes have the same ports
+local FAILING_SECONDS = 30 -- of a container that cannot be made: the kubelet has tried two or three times by then
 local REDIAL_SECONDS = 10 -- until a cluster sends those who dial a node to its new pod; a busy one takes that long
 local AWAY_SECONDS = 60 -- of the API server, at the end: what could not be deleted is tried again
 
@@ -253,12 +254,14 @@ function K8s:wait_running(own)
     local seconds = slow * self.settings.deployment_seconds
     local deadline = task.now() + seconds
     while not own.running do
-        if own.trouble then fail(own, "its pod cannot run: %s", own.trouble) end
+        local failing = own.failing
+        local patience = failing and failing.since + FAILING_SECONDS - task.now() or math.huge
+        if own.trouble or patience <= 0 then fail(own, "its pod cannot run: %s", own.trouble or failing.what) end
         if task.now() >= deadline then
             fail(own, "its pod does not run after %gs%s; K8S_RUNNER_DEPLOYMENT_TIMEOUT_SECS gives it longer", seconds,
                 own.warning and " (" .. own.warning .. ")" or "")
         end
-        own.changed:wait(deadline - task.now())
+        own.changed:wait(math.min(deadline - task.now(), patience))
     end
 end
 
@@ -267,7 +270,7 @@ function K8s:launch(node, spec)
     local want = wanted(self, own, node, spec)
     local key = json.encode { want.image, want.argv, want.env, want.files, want.disk, want.stop_signal }
     self.core:lay_out(node.name)
-    own.running, own.trouble, own.warning, own.why, own.signal = nil, nil, nil, nil, want.stop_signal
+    own.running, own.trouble, own.failing, own.warning, own.why, own.signal = nil, nil, nil, nil, nil, want.stop_signal
     own.spent = own.uid or own.spent
     if own.key == key then
         self:scale(own, 1)

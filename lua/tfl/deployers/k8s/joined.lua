@@ -162,7 +162,7 @@ function Joined:launch(node, spec)
     local own, others = self.own[node.name], self.attached.others
     self.core:lay_out(node.name)
     if own.taken then
-        own.trouble, own.warning, own.why = nil, nil, nil
+        own.trouble, own.failing, own.warning, own.why = nil, nil, nil, nil
         if not others then own.running, own.spent = nil, own.uid or own.spent end
     elseif others then
         self.say(("%s is the pod %s"):format(own.name, own.pod))

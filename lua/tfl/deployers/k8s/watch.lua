@@ -25,9 +25,11 @@ end
 
 --- What a container that cannot start waits for, when waiting longer helps nobody.
 local HOPELESS = {
-    ErrImagePull = true, ImagePullBackOff = true, ErrImageNeverPull = true, InvalidImageName = true, CreateContainerConfigError = true,
-    CreateContainerError = true, RunContainerError = true, ImageInspectError = true,
+    ErrImagePull = true, ImagePullBackOff = true, ErrImageNeverPull = true, InvalidImageName = true, ImageInspectError = true,
 }
+
+--- What the kubelet tries again, after ten seconds and more, and a busy machine gets over.
+local TRIED_AGAIN = { CreateContainerConfigError = true, CreateContainerError = true, RunContainerError = true }
 
 local function container_of(own, pod)
     for _, status in ipairs(pod.status.containerStatuses or {}) do
@@ -102,6 +104,10 @@ local function look(self, own, pod)
         self:ended(own, nil, DELETED) -- there is no way back, and a busy kubelet may take minutes to tell of its end
     elseif state.waiting and HOPELESS[state.waiting.reason] then
         own.trouble = with_message(state.waiting.reason, state.waiting.message)
+    elseif state.waiting and TRIED_AGAIN[state.waiting.reason] then
+        own.failing = {
+            what = with_message(state.waiting.reason, state.waiting.message), since = own.failing and own.failing.since or task.now(),
+        }
     elseif state.running and not own.leaving then
         own.running = uid
     end
