@@ -14,8 +14,8 @@
 
 enum { HOOK_COUNT = 10000, HOOK_COUNT_INSIST = 1 };
 #define HOG_NS (5 * TFL_S)
-#define HOG_CPU_NS                                                                                           \
-    (1 * TFL_S) /* of it at least this on a processor: a machine that stood still is no script's fault */
+/* Of it at least this on a processor: a machine that stood still is no script's fault. */
+#define HOG_CPU_NS (1 * TFL_S)
 
 static const char TASK_META[] = "tfl.task", BOX_META[] = "tfl.op";
 

@@ -21,7 +21,7 @@ function upgrade:start(ctx)
   for i, node in ipairs(ctx:nodes()) do
     if i > p.first then
       node:restart{kind = new}
-      local back, err = tfl.try(node.wait_ready, node, {within = p.twin and "4s" or "10s"})
+      local back, err = tfl.try(node.wait_ready, node, {within = p.twin and "4s" or "10s"}) -- the twin's never is
       if not back then ctx:fail("%s did not come back as the new build: %s", node.name, err.message) end
       ctx:log("%s is new; %d to go", node.name, #ctx:nodes() - i)
       ctx:sleep(tfl.blocks(3))                     -- the next one when this one has had time to take part

@@ -43,11 +43,11 @@ local function stuck(run, figures)
     return false
 end
 
---- Gives a function that says, asked again and again, whether waiting helps nobody any more.
-local function hopeless(run, s1, blind)
+--- Gives a function that says, asked again and again with the figures of then, whether waiting helps nobody any more.
+local function hopeless(run, blind)
     local since
-    return function()
-        since = not blind() and stuck(run, run:figures(run.s0, s1)) and (since or task.now()) or nil
+    return function(figures)
+        since = not blind() and stuck(run, figures) and (since or task.now()) or nil
         return since and (#run:live_nodes() == 0 or task.now() - since > STUCK_SECONDS)
     end
 end
@@ -69,10 +69,11 @@ end
 --- Until the chain has decided the window, or cannot.
 local function chain(run, s1, blind)
     if run.ended_early == "stalled" then return end
-    local from, bound, given_up = task.now(), M.bound_seconds(run.plan), hopeless(run, s1, blind)
+    local from, bound, given_up = task.now(), M.bound_seconds(run.plan), hopeless(run, blind)
     repeat
-        if settled(run, run:figures(run.s0, s1), s1, blind()) then return end
-        if given_up() then break end
+        local figures = run:figures(run.s0, s1)
+        if settled(run, figures, s1, blind()) then return end
+        if given_up(figures) then break end
         wait.sleep(math.min(0.05, run.plan.slot_seconds / 2))
     until task.now() - from > bound
     run.record:event("settle_timeout", { seconds = task.now() - from })
@@ -88,8 +89,8 @@ local function wait_settled(run)
     for _, owner in ipairs(run.ended_early ~= "stalled" and run.expectations or {}) do
         if owner.object.built_in and owner.object.settle then owner.object:settle(run) end
     end
-    local load = run.plan.load
-    if load then load:settle(run, hopeless(run, s1, blind)) end
+    local load, given_up = run.plan.load, hopeless(run, blind)
+    if load then load:settle(run, function() return given_up(run:figures(run.s0, s1)) end) end
 end
 
 --- Then nothing is left that could still change the verdict, but the news of a node that ended a moment ago.

@@ -89,7 +89,7 @@ function Terminal:line(text, within)
     support.eventually(function() -- while news is written there is no prompt for a moment
         local screen = self:screen()
         before = prompts(screen)
-        return screen:find "\n[t.][f.][l.]>[^\n]*$"
+        return screen:find "\n[t.][f.][l.]>[^\n]*$" -- tfl> or ...>
     end, 20, function() return ("a prompt for %q; the screen is:\n%s"):format(text, self:screen()) end)
     self:keys(text .. "\r")
     support.eventually(function()
