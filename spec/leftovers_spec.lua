@@ -27,7 +27,7 @@ describe("kill -9 of tfl", function()
         support.assert_nothing_left()
         local folder = support.run_folder()
         if folder then
-            local text = support.eventually(function() return support.read(folder .. "/summary.json") end, 20, "summary.json")
+            local text = support.eventually(function() return support.read(folder .. "/summary.json") end, 2, "summary.json")
             assert.truthy(text:find "tfl_killed", text)
         end
     end

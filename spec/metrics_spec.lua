@@ -211,7 +211,7 @@ describe("a Prometheus that misbehaves", function()
             end
             local evaluate
             for _, phase in ipairs(result.summary.phases) do evaluate = phase.name == "evaluate" and phase.seconds or evaluate end
-            assert.is_true(evaluate < 13, "one wait of five seconds for all: " .. evaluate)
+            assert.is_true(evaluate < 10, "one wait of five seconds for all: " .. evaluate)
         end)
     end
 

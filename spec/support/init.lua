@@ -20,7 +20,7 @@ local support = { leaks = leaks }
 local POLL_SECONDS = 0.02
 local DEFAULT_TIMEOUT = 120
 local TRIES = 3
-local LEFTOVER_SECONDS = 10 -- what a tfl that was killed has for its clean-up (DESIGN: nothing is left behind)
+local LEFTOVER_SECONDS = 2 -- what a tfl that was killed has for its clean-up (DESIGN: nothing is left behind)
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/spec/support/init%.lua$") or "."
 local cwd = lfs.currentdir()
@@ -97,7 +97,7 @@ function support.write(path, text)
 end
 
 --- Calls fn every 20 ms until it gives something true, and returns that. After `within` seconds it fails with `what`
--- (a string or a function that makes one) or fn's last error.
+-- (a string or a function that makes one) or fn's last error. Seconds in which the machine stood still do not count.
 function support.eventually(fn, within, what)
     local deadline = system.monotime() + (within or 15)
     local last
@@ -308,7 +308,7 @@ end
 function support.http(port, path, within)
     local get = ("GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n"):format(path)
     local script = ("exec 3<>/dev/tcp/127.0.0.1/%d && printf '%s' >&3 && cat <&3"):format(port, get)
-    local out, code = support.sh(("timeout %g bash -c %s"):format(within or 15, quote(script)))
+    local out, code = support.sh(("timeout %g bash -c %s"):format(within or 5, quote(script)))
     return code == 0 and out or nil
 end
 

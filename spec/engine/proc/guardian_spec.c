@@ -115,10 +115,10 @@ static struct stage start(struct world *w, const char *what)
 static void expect_clean(struct world *w, struct stage stage)
 {
     int64_t t0 = tfl_now(w->loop);
-    assert_true(world_gone(w, stage.node, 10000));
-    assert_true(world_gone(w, stage.daemon, 10000));
-    assert_true(world_gone(w, stage.guardian, 10000));
-    assert_true(tfl_now(w->loop) - t0 < 10 * TFL_S);
+    assert_true(world_gone(w, stage.node, 2000));
+    assert_true(world_gone(w, stage.daemon, 2000));
+    assert_true(world_gone(w, stage.guardian, 2000));
+    assert_true(tfl_now(w->loop) - t0 < 2 * TFL_S);
     TFL_FREE char *ledger = tfl_sprintf("%s/tfl/ledgers/%s.jsonl", getenv("XDG_STATE_HOME"), stage.what);
     assert_int_not_equal(access(ledger, F_OK), 0);
     assert_int_not_equal(access(world_path(w, "made"), F_OK), 0);
@@ -215,7 +215,7 @@ static void ends_those_who_hog_and_only_those(void **state)
         more[i] = start(&others[i], i ? "run" : "deaf");
     }
     kill(more[1].tfl, SIGSTOP);
-    int status = wait_for(w, hog.tfl, 30000);
+    int status = wait_for(w, hog.tfl, 20000);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 2);
     assert_true(tfl_now(w->loop) - t0 > 8 * TFL_S);
     expect_clean(w, hog);
